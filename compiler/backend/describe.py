@@ -1,0 +1,151 @@
+"""The manifest of a generated program: what the running switch has to know of its maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rackplane.compiler import ir
+from rackplane.compiler.backend import entrypoints, externs
+from rackplane.compiler.backend.access import storage_size
+from rackplane.compiler.backend.program import Program
+from rackplane.compiler.backend.tableplan import MAX_MASK_GROUPS, TablePlan, plan_table
+from rackplane.compiler.ids import Ids, Prefix
+from rackplane.compiler.manifest import (
+    MANIFEST_VERSION,
+    ConstEntry,
+    CounterLayout,
+    Manifest,
+    PacketHeader,
+    RegisterLayout,
+    SwitchMaps,
+    TableKind,
+    TableLayout,
+    TernaryMaps,
+)
+
+
+@dataclass(frozen=True)
+class Described:
+    """A pipeline with its tables planned and its objects numbered."""
+
+    pipeline: ir.Pipeline
+    plans: dict[str, TablePlan]
+    ids: Ids
+
+
+def plan(pipeline: ir.Pipeline, ids: Ids) -> dict[str, TablePlan]:
+    """Plan every table, by its key in Pipeline.tables."""
+    actions = ids[Prefix.ACTION]
+    return {
+        name: plan_table(pipeline, n, table, actions) for n, (name, table) in enumerate(pipeline.tables.items())
+    }
+
+
+def manifest(described: Described, program: Program) -> Manifest:
+    """Everything about a generated program that the switch reads."""
+    pipeline = described.pipeline
+    headers = {c.name: c for c in pipeline.controller_headers}
+    return Manifest(
+        version=MANIFEST_VERSION,
+        source=pipeline.source.rsplit("/", 1)[-1],
+        ingress_program=entrypoints.INGRESS_PROGRAM,
+        egress_program=entrypoints.EGRESS_PROGRAM if program.per_copy_egress else "",
+        cpu_port=entrypoints.CPU_PORT,
+        drop_port=externs.DROP_PORT,
+        maps=_switch_maps(program),
+        tables=tuple(_table(described, p) for p in described.plans.values()),
+        registers=tuple(_register(described, n, r) for n, r in enumerate(pipeline.registers.values())),
+        counters=tuple(_counters(described)),
+        packet_in=_packet_header(headers.get("packet_in")),
+        packet_out=_packet_header(headers.get("packet_out")),
+    )
+
+
+def _switch_maps(program: Program) -> SwitchMaps:
+    limits = program.limits
+    return SwitchMaps(
+        ports=".bss.ports",
+        tx="tx",
+        groups="groups",
+        replicas="replicas" if program.replica_ids else "",
+        drops="drops",
+        reasons=entrypoints.REASONS,
+        max_ifindex=limits.max_ifindex,
+        max_ports=limits.max_ports,
+        max_groups=limits.max_groups,
+        max_replicas=limits.max_replicas,
+    )
+
+
+def _table(described: Described, plan: TablePlan) -> TableLayout:
+    table = plan.table
+    ternary = plan.kind is TableKind.TERNARY
+    return TableLayout(
+        id=described.ids[Prefix.TABLE][table.name],
+        name=table.name,
+        kind=plan.kind,
+        map=plan.map,
+        default_map=plan.default_map,
+        size=plan.size,
+        key_size=plan.key_size,
+        value_size=plan.value_size,
+        keys=plan.keys,
+        actions=plan.actions,
+        default=(plan.default_action, table.default.arguments),
+        const_default=table.const_default,
+        ternary=TernaryMaps(f"{plan.name}_masks", f"{plan.name}_active", MAX_MASK_GROUPS) if ternary else None,
+        entries=tuple(_entry(plan, e) for e in table.entries),
+        direct_counter=plan.counter_map,
+    )
+
+
+def _entry(plan: TablePlan, entry: ir.Entry) -> ConstEntry:
+    matches = []
+    for position, field in zip(plan.order, plan.keys, strict=True):
+        element = entry.elements[position]
+        match element:
+            case ir.Interval():
+                matches.append((element.low, element.high))
+            case ir.Lpm():
+                matches.append((element.value, element.prefix_len))
+            case ir.Masked():
+                matches.append((element.value, 0 if field.kind == "exact" else element.mask))
+    index = plan.action_index(entry.call.action)
+    return ConstEntry(tuple(matches), index, entry.call.arguments, entry.priority, entry.const)
+
+
+def _register(described: Described, position: int, register: ir.Register) -> RegisterLayout:
+    return RegisterLayout(
+        id=described.ids[Prefix.REGISTER][register.name],
+        name=register.name,
+        map=f".bss.r{position}",
+        width=register.type.width,
+        signed=register.type.signed,
+        size=register.size,
+        element_size=storage_size(register.type.width),
+    )
+
+
+def _counters(described: Described) -> list[CounterLayout]:
+    out = []
+    direct = {p.table.direct_counter: p for p in described.plans.values() if p.table.direct_counter}
+    for n, (key, counter) in enumerate(described.pipeline.counters.items()):
+        unit = counter.unit.name.lower()
+        if counter.table is None:
+            number = described.ids[Prefix.COUNTER][counter.name]
+            out.append(CounterLayout(number, counter.name, f"c{n}", unit, counter.size))
+        elif key in direct:
+            plan = direct[key]
+            number = described.ids[Prefix.DIRECT_COUNTER][counter.name]
+            table = described.ids[Prefix.TABLE][plan.table.name]
+            out.append(CounterLayout(number, counter.name, plan.counter_map, unit, 0, table))
+    return out
+
+
+def _packet_header(found: ir.ControllerHeader | None) -> PacketHeader | None:
+    if found is None:
+        return None
+    fields = enumerate(found.header.fields, start=1)
+    return PacketHeader(
+        found.name, tuple((n, f.name, f.type.width) for n, f in fields if isinstance(f.type, ir.Bits))
+    )

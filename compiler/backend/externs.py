@@ -1,0 +1,179 @@
+"""v1model's extern functions and methods in C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rackplane.compiler import ir
+from rackplane.compiler.backend import checksums
+from rackplane.compiler.backend.access import equal, is_wide, number, value_type
+from rackplane.compiler.backend.context import Fx, unsupported
+from rackplane.compiler.backend.exprs import condition, expr, named, widened, width_of
+from rackplane.compiler.backend.places import locate, write
+from rackplane.compiler.errors import CompileErrors
+
+DROP_PORT = 511
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call with typed access to its arguments."""
+
+    stmt: ir.CallExtern
+
+    def one(self, position: int) -> ir.Expr:
+        """The argument at a position, which has to be a single expression."""
+        argument = self.stmt.arguments[position] if position < len(self.stmt.arguments) else None
+        if isinstance(argument, tuple) and len(argument) == 1:
+            return argument[0]
+        if argument is None or isinstance(argument, tuple | str):
+            raise CompileErrors.at(
+                f"argument {position + 1} of {self.stmt.name} has to be a number", self.stmt.span
+            )
+        return argument
+
+    def many(self, position: int) -> tuple[ir.Expr, ...]:
+        """The argument at a position as the leaf expressions of a list."""
+        argument = self.stmt.arguments[position]
+        if isinstance(argument, str):
+            raise CompileErrors.at(f"argument {position + 1} of {self.stmt.name} has to be a list", self.stmt.span)
+        return argument if isinstance(argument, tuple) else (argument,)
+
+    def constant(self, position: int) -> int:
+        """The argument at a position as a compile-time constant."""
+        e = self.one(position)
+        if not isinstance(e, ir.Const):
+            raise CompileErrors.at(
+                f"argument {position + 1} of {self.stmt.name} has to be constant", self.stmt.span
+            )
+        return e.value
+
+    @property
+    def instance(self) -> str:
+        """The extern instance of a method call."""
+        if self.stmt.instance is None:
+            raise CompileErrors.at(f"{self.stmt.name} needs an instance", self.stmt.span)
+        return self.stmt.instance
+
+
+def _store(fx: Fx, target: ir.Expr, value: str) -> None:
+    write(fx, locate(fx, target, expr), value)
+
+
+def register_array(fx: Fx, name: str) -> str:
+    """The C array of a register."""
+    position = list(fx.facts.pipeline.registers).index(name)
+    return f"r{position}"
+
+
+def counter_map(fx: Fx, name: str) -> str:
+    """The C map of an indirect counter."""
+    position = list(fx.facts.pipeline.counters).index(name)
+    return f"c{position}"
+
+
+def _index(fx: Fx, e: ir.Expr) -> str:
+    """An index whose own comparison with the size is the one that the verifier sees."""
+    name = fx.out.fresh("index")
+    fx.out.line(f"u64 {name} = {expr(fx, e)}; OPAQUE({name});")
+    return name
+
+
+def _register_read(fx: Fx, call: Call) -> None:
+    register = fx.facts.pipeline.registers[call.instance]
+    index = _index(fx, call.one(1))
+    array = register_array(fx, call.instance)
+    width = register.type.width
+    value = f"({index} < {register.size} ? {array}[{index}] : {number(0, width)})"
+    _store(fx, call.one(0), value if is_wide(width) else f"(({value_type(width)}){value})")
+
+
+def _register_write(fx: Fx, call: Call) -> None:
+    register = fx.facts.pipeline.registers[call.instance]
+    index = _index(fx, call.one(0))
+    value = expr(fx, call.one(1))
+    array = register_array(fx, call.instance)
+    fx.out.line(f"if ({index} < {register.size}) {array}[{index}] = {value};")
+
+
+def _count(fx: Fx, call: Call) -> None:
+    index = expr(fx, call.one(0))
+    fx.out.line(f"count(&{counter_map(fx, call.instance)}, (u32){index}, pkt->length);")
+
+
+def _nothing(fx: Fx, call: Call) -> None:
+    """direct_counter.count: the table counts at every hit, whichever action runs, as BMv2 does."""
+
+
+def _mark_to_drop(fx: Fx, call: Call) -> None:
+    fx.out.line(f"phv->sm.f_egress_spec = {DROP_PORT};")
+    fx.out.line("phv->sm.f_mcast_grp = 0;")
+
+
+def _random(fx: Fx, call: Call) -> None:
+    width = width_of(call.one(0))
+    if width > 64:
+        raise unsupported(f"random numbers of {width} bits")
+    low, high = expr(fx, call.one(1)), expr(fx, call.one(2))
+    _store(fx, call.one(0), widened(f"random_between({low}, {high})", width))
+
+
+def _hash(fx: Fx, call: Call) -> None:
+    target = call.one(0)
+    width = width_of(target)
+    value = checksums.hash_value(fx, call.constant(1), call.many(3))
+    base, limit = expr(fx, call.one(2)), expr(fx, call.one(4))
+    if max(width_of(call.one(2)), width_of(call.one(4))) > 64:
+        raise unsupported("a hash with a base or a maximum of more than 64 bits")
+    _store(fx, target, widened(f"hash_between({value}, {base}, {limit})", width))
+
+
+def _verify_checksum(fx: Fx, call: Call) -> None:
+    with fx.out.block(f"if ({condition(fx, call.one(0))})"):
+        with_payload = call.stmt.name.endswith("_with_payload")
+        width = width_of(call.one(2))
+        value = checksums.value(fx, call.constant(3), call.many(1), with_payload)
+        fresh = fx.out.temp(value_type(width), widened(value, width))
+        fx.out.line(f"if (!({equal(fresh, named(fx, call.one(2)), width)})) phv->sm.f_checksum_error = 1;")
+
+
+def _update_checksum(fx: Fx, call: Call) -> None:
+    with fx.out.block(f"if ({condition(fx, call.one(0))})"):
+        with_payload = call.stmt.name.endswith("_with_payload")
+        width = width_of(call.one(2))
+        value = checksums.value(fx, call.constant(3), call.many(1), with_payload)
+        _store(fx, call.one(2), widened(value, width))
+
+
+def _assert(fx: Fx, call: Call) -> None:
+    """BMv2 stops the switch on a failed assertion; here the packet is dropped and counted."""
+    fx.out.line(
+        f"if (!{condition(fx, call.one(0))}) {{ phv->sm.f_egress_spec = {DROP_PORT}; {fx.leave_control()} }}"
+    )
+
+
+_CALLS: dict[str, Callable[[Fx, Call], None]] = {
+    "register.read": _register_read,
+    "register.write": _register_write,
+    "counter.count": _count,
+    "direct_counter.count": _nothing,
+    "mark_to_drop": _mark_to_drop,
+    "random": _random,
+    "hash": _hash,
+    "verify_checksum": _verify_checksum,
+    "verify_checksum_with_payload": _verify_checksum,
+    "update_checksum": _update_checksum,
+    "update_checksum_with_payload": _update_checksum,
+    "assert": _assert,
+    "assume": _nothing,
+    "log_msg": _nothing,
+}
+
+
+def call(fx: Fx, stmt: ir.CallExtern) -> None:
+    """Statements for one extern call."""
+    handler = _CALLS.get(stmt.name)
+    if handler is None:
+        raise unsupported(f"{stmt.name}()", stmt.span)
+    handler(fx, Call(stmt))

@@ -1,0 +1,74 @@
+"""From a P4 file to a bundle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rackplane.compiler.build import compile_pipeline
+from rackplane.compiler.bundle import SUFFIX, Bundle
+from rackplane.compiler.frontend import load
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A bundle, and whether the object came from the cache."""
+
+    bundle: Bundle
+    cached: bool
+    path: Path | None = None
+
+
+def default_cache() -> Path:
+    """The folder of the cache: under XDG_CACHE_HOME, or ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rackplane" / "compiler"
+
+
+def compile_program(
+    path: Path,
+    include_dirs: Sequence[Path] = (),
+    defines: Mapping[str, str] | None = None,
+    *,
+    out_dir: Path | None = None,
+    cache: Path | None = None,
+) -> Compiled:
+    """Compile a v1model program; with `out_dir` also write NAME.xdp.zip and its parts there.
+
+    Raises:
+        CompileErrors: when the program has errors, or uses what the target does not have.
+        ClangMissing: when there is no clang.
+    """
+    pipeline = load(path, include_dirs, defines or {})
+    bundle, cached = compile_pipeline(pipeline, cache=cache)
+    target = None
+    if out_dir is not None:
+        target = write_parts(bundle, out_dir, path.stem)
+    return Compiled(bundle, cached, target)
+
+
+def compile_with_lead(
+    path: Path, include_dirs: Sequence[Path] = (), *, lead_bytes: int = 16, cache: Path | None = None
+) -> Bundle:
+    """Compile a program for packets of any length: it takes and sends them behind `lead_bytes` of any value.
+
+    Tests need that, as the kernel takes no frame shorter than an Ethernet header, and P4 does.
+
+    Raises:
+        CompileErrors: as compile_program.
+        ClangMissing: when there is no clang.
+    """
+    return compile_pipeline(load(path, include_dirs, {}), cache=cache, lead_bytes=lead_bytes)[0]
+
+
+def write_parts(bundle: Bundle, out_dir: Path, name: str) -> Path:
+    """Write NAME.xdp.zip, NAME.p4info.txtpb, NAME.p4info.bin, NAME.c and NAME.o; returns the bundle's path."""
+    out_dir.mkdir(parents=True, exist_ok=True)
+    target = out_dir / f"{name}{SUFFIX}"
+    bundle.save(target)
+    (out_dir / f"{name}.p4info.txtpb").write_text(bundle.p4info_text, encoding="utf-8")
+    (out_dir / f"{name}.p4info.bin").write_bytes(bundle.p4info)
+    (out_dir / f"{name}.c").write_text(bundle.c_text, encoding="utf-8")
+    (out_dir / f"{name}.o").write_bytes(bundle.object)
+    return target

@@ -1,0 +1,203 @@
+"""What a running switch must know of a compiled program: the layout of its maps.
+
+The compiler writes it beside the object (see Bundle); switch/ reads it. All of it is plain data.
+
+Byte layouts
+  key      every key field in order, each big-endian in ceil(width/8) bytes, then zero padding up to key_size
+  value    u32 action (1 + index in Table.actions; 0 = no entry), u32 handle, then the action's parameters,
+           each little-endian at its own offset. Ternary values have s32 priority in front (see TernaryMaps).
+  register element: little-endian in 1, 2, 4, 8 or a multiple of 8 bytes
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+MANIFEST_VERSION = 1
+
+
+class TableKind(Enum):
+    """How a table is looked up in the kernel.
+
+    HASH      a hash map on the whole key
+    LPM       an LPM trie: u32 prefix length in bits, then the key bytes (exact fields first, the lpm field last)
+    TERNARY   mask groups: see TernaryMaps; lpm, ternary, range and optional keys in any mix
+    CODE      const entries compiled into the program; there is no map, and entries cannot be written
+    KEYLESS   no key: only the default action
+    """
+
+    HASH = "hash"
+    LPM = "lpm"
+    TERNARY = "ternary"
+    CODE = "code"
+    KEYLESS = "keyless"
+
+
+@dataclass(frozen=True)
+class KeyField:
+    """One key field: its P4Runtime match field id and name, its width in bits and its place in the key."""
+
+    id: int
+    name: str
+    width: int
+    kind: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class ParamField:
+    """One action parameter: its P4Runtime id, width in bits, and place in the value, from the value's start."""
+
+    id: int
+    name: str
+    width: int
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class ActionLayout:
+    """An action of a table: its P4Runtime id; its position in TableLayout.actions + 1 is the action number."""
+
+    id: int
+    name: str
+    params: tuple[ParamField, ...]
+
+
+@dataclass(frozen=True)
+class TernaryMaps:
+    """The maps of a mask-group table.
+
+    masks   ARRAY, 2 * max_groups elements: s32 max_priority, u32 entries, u8 mask[key_size]
+    active  ARRAY, 1 element: u32 base (0 or max_groups), u32 count: the groups in use, by falling max_priority
+    entries HASH, key: u32 group (index in masks), u8 masked_key[key_size]; value: s32 priority, then the value
+    A writer fills the half of `masks` that is not in use and then switches `active`: a reader never sees a
+    half-made change. A range key is expanded into prefixes by the writer.
+    """
+
+    masks: str
+    active: str
+    max_groups: int
+
+
+@dataclass(frozen=True)
+class ConstEntry:
+    """An entry that the program itself gives: match fields as P4Runtime has them, for reads and for start-up.
+
+    matches: per key field (value, mask_or_high_or_prefix_len); exact has (value, 0).
+    """
+
+    matches: tuple[tuple[int, int], ...]
+    action: int
+    params: tuple[int, ...]
+    priority: int
+    const: bool
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """A table: P4Runtime id and name, its maps and layouts.
+
+    `map` is empty for CODE and KEYLESS. `default_map` is an ARRAY of one value (empty when the default action
+    is const and compiled in). `direct_counter` and `direct_meter` name the maps indexed by an entry's handle.
+    `hits` names an ARRAY of u64 last-hit times (ns, bpf_ktime) by handle where the table has idle timeouts.
+    """
+
+    id: int
+    name: str
+    kind: TableKind
+    map: str
+    default_map: str
+    size: int
+    key_size: int
+    value_size: int
+    keys: tuple[KeyField, ...]
+    actions: tuple[ActionLayout, ...]
+    default: tuple[int, tuple[int, ...]]
+    const_default: bool
+    ternary: TernaryMaps | None = None
+    entries: tuple[ConstEntry, ...] = ()
+    direct_counter: str = ""
+    direct_meter: str = ""
+    hits: str = ""
+    action_profile: int = 0
+
+
+@dataclass(frozen=True)
+class RegisterLayout:
+    """A register array: a memory-mappable map of one value that holds `size` elements of element_size bytes."""
+
+    id: int
+    name: str
+    map: str
+    width: int
+    signed: bool
+    size: int
+    element_size: int
+
+
+@dataclass(frozen=True)
+class CounterLayout:
+    """A counter: a PERCPU_ARRAY of {u64 packets, u64 bytes}. Direct counters have `table` and size 0."""
+
+    id: int
+    name: str
+    map: str
+    unit: str
+    size: int
+    table: int = 0
+
+
+@dataclass(frozen=True)
+class PacketHeader:
+    """The packet_in or packet_out header: (metadata id, name, width) in wire order, padding fields with id 0."""
+
+    name: str
+    fields: tuple[tuple[int, str, int], ...]
+
+
+@dataclass(frozen=True)
+class SwitchMaps:
+    """The maps every program has.
+
+    ports       .bss section: u16 port + 1 by ifindex (0: not a port), for ifindex < max_ifindex
+    tx          DEVMAP by P4 port: unicast (ifindex, no program)
+    groups      HASH_OF_MAPS, u32 multicast group -> DEVMAP of (ifindex, egress program), replicas in order
+    replicas    HASH, {u16 group, u16 port, u32 nth} -> u32 egress_rid; absent when the program reads no rid
+    drops       PERCPU_ARRAY of u64 by drop reason; `reasons` names them
+    Empty names mean that the program needs no such map.
+    """
+
+    ports: str
+    tx: str
+    groups: str
+    replicas: str
+    drops: str
+    reasons: tuple[str, ...]
+    max_ifindex: int
+    max_ports: int
+    max_groups: int
+    max_replicas: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A compiled program. `ingress_program` and `egress_program` are function names in the object.
+
+    `egress_program` (expected attach type DEVMAP) runs per multicast copy; empty when copies need no change.
+    """
+
+    version: int
+    source: str
+    ingress_program: str
+    egress_program: str
+    cpu_port: int
+    drop_port: int
+    maps: SwitchMaps
+    tables: tuple[TableLayout, ...] = ()
+    registers: tuple[RegisterLayout, ...] = ()
+    counters: tuple[CounterLayout, ...] = ()
+    packet_in: PacketHeader | None = None
+    packet_out: PacketHeader | None = None

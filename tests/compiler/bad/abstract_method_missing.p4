@@ -1,0 +1,14 @@
+#include "frame.p4"
+
+extern ex {
+    ex();
+    abstract bit<8> f(in bit<8> x);
+}
+ex() e;
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    apply {}
+}
+
+V1Switch(P(), V(), I(), E(), C(), D()) main;
+// error: 7:6: the instance 'e' must implement the method 'f' of ex

@@ -1,0 +1,12 @@
+#include "frame.p4"
+
+void f(in bit<8> a) {}
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    apply {
+        f(_);
+    }
+}
+
+V1Switch(P(), V(), I(), E(), C(), D()) main;
+// error: 7:11: '_' cannot be the argument of 'a', which is read

@@ -1,0 +1,14 @@
+#include "frame.p4"
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    table t {
+        actions = { NoAction; }
+    }
+
+    apply {
+        t = 1;
+    }
+}
+
+V1Switch(P(), V(), I(), E(), C(), D()) main;
+// error: 9:9: cannot assign: 't' is no variable

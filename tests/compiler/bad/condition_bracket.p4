@@ -1,0 +1,3 @@
+#if (1
+#endif
+// error: 1:2: ')' is missing in the condition

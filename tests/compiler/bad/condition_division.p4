@@ -1,0 +1,3 @@
+#if 1 / 0
+#endif
+// error: 1:7: division by zero

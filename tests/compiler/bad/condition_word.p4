@@ -1,0 +1,3 @@
+#if "a"
+#endif
+// error: 1:5: "a" does not belong in a condition

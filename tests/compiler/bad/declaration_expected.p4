@@ -1,0 +1,2 @@
+= 1;
+// error: 1:1: expected a declaration, found '='

@@ -1,0 +1,11 @@
+#include "frame.p4"
+
+const bit<8> A = 1;
+const bit<8> A = 2;
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    apply {}
+}
+
+V1Switch(P(), V(), I(), E(), C(), D()) main;
+// error: 4:14: 'A' is declared twice

@@ -1,0 +1,3 @@
+#if defined(A
+#endif
+// error: 1:5: ')' is missing after 'defined('

@@ -1,0 +1,2 @@
+#frobnicate
+// error: 1:2: unknown directive '#frobnicate'

@@ -1,0 +1,10 @@
+#include "frame.p4"
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    apply {
+        meta.x = meta.x / 3;
+    }
+}
+
+V1Switch(P(), V(), I(), E(), C(), D()) main;
+// error: 5:18: '/' works on numbers that are known at compile time

@@ -1,0 +1,20 @@
+#include "frame.p4"
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    action a() {}
+    table t {
+        key = { meta.x : exact; }
+        actions = { a; }
+        default_action = a;
+        entries = {
+            priority = 1 : 1 : a;
+        }
+    }
+
+    apply {
+        t.apply();
+    }
+}
+
+V1Switch(P(), V(), I(), E(), C(), D()) main;
+// error: 10:24: a priority needs a key that is matched by ternary, range or optional

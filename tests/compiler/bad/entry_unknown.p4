@@ -1,0 +1,20 @@
+#include "frame.p4"
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    action a() {}
+    table t {
+        key = { meta.x : ternary; }
+        actions = { a; }
+        default_action = a;
+        const entries = {
+            meta.x : a;
+        }
+    }
+
+    apply {
+        t.apply();
+    }
+}
+
+V1Switch(P(), V(), I(), E(), C(), D()) main;
+// error: 10:13: a set must be known at compile time

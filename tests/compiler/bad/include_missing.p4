@@ -1,0 +1,2 @@
+#include <nowhere.p4>
+// error: 1:10: cannot find the file 'nowhere.p4'

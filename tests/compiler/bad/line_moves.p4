@@ -1,0 +1,3 @@
+#line 100
+const bit<8> A = B;
+// error: 100:18: unknown name 'B'

@@ -1,0 +1,2 @@
+#line "here"
+// error: 1:2: #line needs a line number

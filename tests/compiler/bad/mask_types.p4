@@ -1,0 +1,17 @@
+#include "frame.p4"
+
+parser Q(packet_in packet, out headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    state start {
+        transition select(meta.x) {
+            8w1 &&& 16w1: accept;
+            _: reject;
+        }
+    }
+}
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    apply {}
+}
+
+V1Switch(Q(), V(), I(), E(), C(), D()) main;
+// error: 6:13: '&&&' does not work on bit<8> and bit<16>

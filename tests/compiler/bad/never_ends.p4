@@ -1,0 +1,17 @@
+#include "frame.p4"
+
+parser Q(packet_in packet, out headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    state start {
+        transition again;
+    }
+    state again {
+        transition start;
+    }
+}
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    apply {}
+}
+
+V1Switch(Q(), V(), I(), E(), C(), D()) main;
+// error: 3:8: the parser 'Q' never reaches 'accept' or 'reject'

@@ -1,0 +1,10 @@
+#include "frame.p4"
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    apply {
+        tag_t t = {a = 1};
+    }
+}
+
+V1Switch(P(), V(), I(), E(), C(), D()) main;
+// error: 5:19: the field(s) b of tag_t have no value here

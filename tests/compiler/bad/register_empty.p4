@@ -1,0 +1,10 @@
+#include "frame.p4"
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    register<bit<8>>(0) r;
+
+    apply {}
+}
+
+V1Switch(P(), V(), I(), E(), C(), D()) main;
+// error: 4:25: a register has at least one element

@@ -1,0 +1,10 @@
+#include "frame.p4"
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    apply {
+        return 1;
+    }
+}
+
+V1Switch(P(), V(), I(), E(), C(), D()) main;
+// error: 5:16: 'return' takes a value in functions with a result only

@@ -1,0 +1,15 @@
+#include "frame.p4"
+
+parser Q(packet_in packet, out headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    state start {
+        transition accept;
+    }
+    state accept {}
+}
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    apply {}
+}
+
+V1Switch(Q(), V(), I(), E(), C(), D()) main;
+// error: 7:11: a parser has the state 'accept' of itself: it cannot be declared

@@ -1,0 +1,12 @@
+#include "frame.p4"
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    apply {
+        switch (1) {
+            1: {}
+        }
+    }
+}
+
+V1Switch(P(), V(), I(), E(), C(), D()) main;
+// error: 5:17: 'switch' needs a selector with a width

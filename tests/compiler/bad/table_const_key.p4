@@ -1,0 +1,15 @@
+#include "frame.p4"
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    table t {
+        const key = { meta.x : exact; }
+        actions = { NoAction; }
+    }
+
+    apply {
+        t.apply();
+    }
+}
+
+V1Switch(P(), V(), I(), E(), C(), D()) main;
+// error: 5:15: 'key' cannot be const

@@ -1,0 +1,16 @@
+#include "frame.p4"
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    action a(bit<8> x) {}
+    table t {
+        actions = { a; }
+        default_action = a();
+    }
+
+    apply {
+        t.apply();
+    }
+}
+
+V1Switch(P(), V(), I(), E(), C(), D()) main;
+// error: 7:26: the action 'a' takes 1 argument(s) in 'default_action', not 0

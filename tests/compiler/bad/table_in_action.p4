@@ -1,0 +1,18 @@
+#include "frame.p4"
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    table t {
+        actions = { NoAction; }
+    }
+
+    action b() {
+        t.apply();
+    }
+
+    apply {
+        b();
+    }
+}
+
+V1Switch(P(), V(), I(), E(), C(), D()) main;
+// error: 9:9: the table 't' can be applied in the 'apply' block of a control only

@@ -1,0 +1,16 @@
+#include "frame.p4"
+
+parser Q(packet_in packet, out headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    state start {
+        packet.lookahead<void>();
+        transition accept;
+    }
+}
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    apply {}
+}
+
+V1Switch(Q(), V(), I(), E(), C(), D()) main;
+// error: 5:26: void cannot be a type argument
+// error: 5:9: 'lookahead' reads types of a fixed width, not void

@@ -1,0 +1,15 @@
+#include "frame.p4"
+
+parser Q(packet_in packet, out headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    state start {
+        meta.x = packet.lookahead<bit<8>, bit<8>>();
+        transition accept;
+    }
+}
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
+    apply {}
+}
+
+V1Switch(Q(), V(), I(), E(), C(), D()) main;
+// error: 5:18: 'lookahead' takes 1 type argument(s), not 2

@@ -1,0 +1,2 @@
+header h { varbit f; }
+// error: 1:12: varbit needs a maximum width: varbit<W>
