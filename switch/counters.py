@@ -1,0 +1,113 @@
+"""Counters: indexed ones by P4Runtime id, and the direct ones that belong to a table's entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from finsy.proto import p4r
+
+from rackplane.compiler.manifest import CounterLayout
+from rackplane.switch.errors import Code, RequestError, invalid
+from rackplane.switch.maps import PerCpuCounters
+
+READ_CHUNK = 4096
+DEFAULT_HANDLE = 0
+
+
+class IndexedCounter:
+    """counter(size, unit)."""
+
+    def __init__(self, layout: CounterLayout, cells: PerCpuCounters) -> None:
+        self.layout = layout
+        self._cells = cells
+
+    def write(self, entry: p4r.CounterEntry) -> None:
+        """Set one cell, or every cell when no index is given; nothing when there is no data."""
+        indices = self._indices(entry)
+        if entry.HasField("data"):
+            words = counter_words(entry.data, f"counter {self.layout.name}")
+            for start in range(indices.start, indices.stop, READ_CHUNK):
+                self._cells.write(range(start, min(start + READ_CHUNK, indices.stop)), words)
+
+    def read(self, entry: p4r.CounterEntry) -> Iterator[p4r.Entity]:
+        """Yield one cell, or every cell when no index is given."""
+        indices = self._indices(entry)
+        for start in range(indices.start, indices.stop, READ_CHUNK):
+            count = min(READ_CHUNK, indices.stop - start)
+            for offset, (packets, octets) in enumerate(self._cells.read(start, count).tolist()):
+                cell = p4r.Entity()
+                cell.counter_entry.counter_id = self.layout.id
+                cell.counter_entry.index.index = start + offset
+                cell.counter_entry.data.packet_count = packets
+                cell.counter_entry.data.byte_count = octets
+                yield cell
+
+    def _indices(self, entry: p4r.CounterEntry) -> range:
+        if not entry.HasField("index"):
+            return range(self.layout.size)
+        return one_index(entry.index.index, self.layout.size, f"counter {self.layout.name}")
+
+
+class DirectCounters:
+    """The cells of a table's direct counter, and who has which: a cell is known by the entry's handle."""
+
+    def __init__(self, cells: PerCpuCounters) -> None:
+        self._cells = cells
+        self._free: list[int] = []
+        self._next = DEFAULT_HANDLE + 1
+        self._dirty: list[int] = []
+
+    def take(self) -> int:
+        """Return the handle of a cell that no entry has; reset() clears it."""
+        if self._free:
+            handle = self._free.pop()
+            self._dirty.append(handle)
+            return handle
+        if self._next >= self._cells.size:
+            raise RequestError(
+                Code.RESOURCE_EXHAUSTED, f"all {self._cells.size - 1} direct counter cells are in use"
+            )
+        self._next += 1
+        return self._next - 1
+
+    def give_back(self, handle: int) -> None:
+        """Let another entry have the cell."""
+        self._free.append(handle)
+
+    def reset(self) -> None:
+        """Clear the cells that were taken over from earlier entries since the last call."""
+        dirty, self._dirty = self._dirty, []
+        self._cells.write(dirty, (0, 0))
+
+    def set(self, handle: int, data: p4r.CounterData, what: str) -> None:
+        """Set an entry's counter."""
+        self.reset()
+        self._cells.write((handle,), counter_words(data, what))
+
+    def get(self, handle: int) -> p4r.CounterData:
+        """Return one entry's counter."""
+        packets, octets = self._cells.read(handle, 1)[0].tolist()
+        return p4r.CounterData(packet_count=packets, byte_count=octets)
+
+    def snapshot(self) -> list[list[int]]:
+        """Return [packets, bytes] by handle of every cell ever taken."""
+        rows: list[list[int]] = []
+        for start in range(0, self._next, READ_CHUNK):
+            rows += self._cells.read(start, min(READ_CHUNK, self._next - start)).tolist()
+        return rows
+
+
+def counter_words(data: p4r.CounterData, what: str) -> tuple[int, int]:
+    """Return (packets, bytes) as the kernel's words."""
+    if data.packet_count < 0 or data.byte_count < 0:
+        raise invalid(f"{what} may not be set to a negative count")
+    return data.packet_count, data.byte_count
+
+
+def one_index(index: int, size: int, what: str) -> range:
+    """Return range(index, index + 1) after the checks that the specification asks of an index."""
+    if index < 0:
+        raise invalid(f"index {index} of {what} is negative")
+    if index >= size:
+        raise RequestError(Code.OUT_OF_RANGE, f"index {index} of {what} is not within 0..{size - 1}")
+    return range(index, index + 1)

@@ -1,0 +1,53 @@
+"""A switch: its ports, its CPU port, and the program that runs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rackplane.switch.maps import SharedMemory
+from rackplane.switch.packetio import CpuPort
+from rackplane.switch.pipeline import Pipeline
+from rackplane.switch.ports import Port, Ports
+
+
+class Device:
+    """The dataplane of one switch. Ports drop everything until a program is committed."""
+
+    def __init__(self, interfaces: Mapping[int, str], cpu_port: int | None) -> None:
+        self.cpu = CpuPort() if cpu_port is not None else None
+        self.cpu_port = cpu_port
+        names = dict(interfaces)
+        try:
+            if self.cpu is not None and cpu_port is not None:
+                names[cpu_port] = self.cpu.interface
+            self._ports = Ports(names)
+            self._ports.attach()
+        except Exception:
+            if self.cpu is not None:
+                self.cpu.close()
+            raise
+        self.pipeline: Pipeline | None = None
+
+    @property
+    def ports(self) -> Mapping[int, Port]:
+        """The ports by number, the CPU port included."""
+        return self._ports.ports
+
+    def commit(self, pipeline: Pipeline) -> None:
+        """Run a loaded program on every port from now on, and drop the one before it."""
+        maps, loaded = pipeline.manifest.maps, pipeline.loaded
+        by_ifindex = SharedMemory(loaded.map(maps.ports))
+        self._ports.publish(by_ifindex, loaded.map(maps.tx), maps.max_ports, loaded.egress_fd)
+        self._ports.run(loaded.ingress_fd)
+        before, self.pipeline = self.pipeline, pipeline
+        if before is not None:
+            before.close()
+
+    def close(self) -> None:
+        """Detach from the ports and remove the CPU port."""
+        self._ports.close()
+        if self.pipeline is not None:
+            self.pipeline.close()
+            self.pipeline = None
+        if self.cpu is not None:
+            self.cpu.close()

@@ -1,0 +1,73 @@
+"""Settings of network interfaces: up, offloads, IPv6. They act in the calling thread's network namespace.
+
+A frame that XDP redirects into a veth pair arrives only if the receiving end runs NAPI: it has an XDP program, or
+generic receive offload is on. Transmit checksum offload must be off at the ends of hosts: the switch forwards
+frames as they are, and a checksum that was left to hardware is never filled in.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import socket
+import struct
+from pathlib import Path
+
+from rackplane.switch.errors import PortError
+
+_SIOCGIFFLAGS = 0x8913
+_SIOCSIFFLAGS = 0x8914
+_SIOCETHTOOL = 0x8946
+_IFF_UP = 0x1
+_ETHTOOL_SET_TX_CHECKSUM = 0x17
+_ETHTOOL_SET_GRO = 0x2C
+_NAME_LIMIT = 15
+
+
+def index_of(name: str) -> int:
+    """Return an interface's index; PortError when there is none of that name."""
+    try:
+        return socket.if_nametoindex(name)
+    except OSError as e:
+        raise PortError(f"there is no interface {name} here: create it, or check the name with `ip link`") from e
+
+
+def set_up(name: str) -> None:
+    """Bring the interface up."""
+    request = struct.pack("16sH14x", _name(name), 0)
+    flags = struct.unpack("16sH14x", _ioctl(name, _SIOCGIFFLAGS, request, "read the flags of"))[1]
+    _ioctl(name, _SIOCSIFFLAGS, struct.pack("16sH14x", _name(name), flags | _IFF_UP), "bring up")
+
+
+def prepare_host_end(name: str) -> None:
+    """Make an interface fit to be a host's end of a link to the switch: receive offload on, tx checksum off."""
+    _ethtool(name, _ETHTOOL_SET_GRO, 1, "turn on generic receive offload of")
+    _ethtool(name, _ETHTOOL_SET_TX_CHECKSUM, 0, "turn off transmit checksum offload of")
+
+
+def silence(name: str) -> None:
+    """Keep the kernel's own IPv6 chatter off an interface (where the kernel has IPv6)."""
+    with contextlib.suppress(FileNotFoundError):
+        Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+
+
+def _name(name: str) -> bytes:
+    encoded = name.encode()
+    if not 0 < len(encoded) <= _NAME_LIMIT:
+        raise PortError(f"{name!r} cannot be an interface: names have 1 to {_NAME_LIMIT} bytes")
+    return encoded
+
+
+def _ethtool(name: str, command: int, value: int, what: str) -> None:
+    data = array.array("I", [command, value])
+    address, _ = data.buffer_info()
+    _ioctl(name, _SIOCETHTOOL, struct.pack("16sP8x", _name(name), address), what)
+
+
+def _ioctl(name: str, code: int, request: bytes, what: str) -> bytes:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            return fcntl.ioctl(s.fileno(), code, request)
+        except OSError as e:
+            raise PortError(f"cannot {what} {name}: {e.strerror}") from e

@@ -1,0 +1,111 @@
+"""Handles of kernel maps: single and batched access, and the memory of data sections."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rackplane.switch import libbpf
+from rackplane.switch.errors import BpfError
+from rackplane.switch.libbpf import MapInfo
+
+
+class BpfMap:
+    """A map by file descriptor. The descriptor belongs to the loaded object, or to whoever made the map."""
+
+    def __init__(self, info: MapInfo, fd: int) -> None:
+        self.info = info
+        self.fd = fd
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Create or replace one element; raise BpfError."""
+        self._raise(libbpf.update_elem(self.fd, key, value), "write to")
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return one element, or None when there is none."""
+        buffer = ctypes.create_string_buffer(self.info.value_size)
+        result = libbpf.lookup_elem(self.fd, key, buffer)
+        if result == -errno.ENOENT:
+            return None
+        self._raise(result, "read from")
+        return buffer.raw
+
+    def delete(self, key: bytes) -> bool:
+        """Remove one element; False when there was none."""
+        result = libbpf.delete_elem(self.fd, key)
+        if result == -errno.ENOENT:
+            return False
+        self._raise(result, "delete from")
+        return True
+
+    def put_many(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        """Create or replace elements in order, in one system call; a BpfError may leave a part written."""
+        if len(keys) == 1:
+            self.put(keys[0], values[0])
+        elif keys:
+            result, _ = libbpf.update_batch(self.fd, b"".join(keys), b"".join(values), len(keys))
+            self._raise(result, f"write {len(keys)} elements to")
+
+    def delete_many(self, keys: Sequence[bytes]) -> None:
+        """Remove elements that exist, in one system call."""
+        if len(keys) == 1:
+            self.delete(keys[0])
+        elif keys:
+            result, _ = libbpf.delete_batch(self.fd, b"".join(keys), len(keys))
+            self._raise(result, f"delete {len(keys)} elements from")
+
+    def _raise(self, result: int, what: str) -> None:
+        if result < 0:
+            raise BpfError(f"cannot {what} map {self.info}", -result)
+
+
+class PerCpuCounters:
+    """A PERCPU_ARRAY whose values are made of u64s: reads sum over the CPUs, writes set CPU 0 and clear others."""
+
+    def __init__(self, map_: BpfMap) -> None:
+        self.map = map_
+        self.words = map_.info.value_size // 8
+        self._cpus = libbpf.possible_cpus()
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.map.info.max_entries
+
+    def read(self, start: int, count: int) -> NDArray[np.uint64]:
+        """Return elements start ... start + count - 1 as an array of shape (count, words)."""
+        raw = libbpf.lookup_array_batch(self.map.fd, start, count, self._cpus * self.words * 8)
+        values = np.frombuffer(raw, dtype="<u8").reshape(-1, self._cpus, self.words)
+        return np.asarray(values.sum(axis=1, dtype=np.uint64))
+
+    def write(self, indices: Sequence[int], words: Sequence[int]) -> None:
+        """Set every named element to the same words."""
+        one = b"".join(w.to_bytes(8, "little") for w in words)
+        value = one.ljust(self._cpus * self.words * 8, b"\0")
+        self.map.put_many([i.to_bytes(4, "little") for i in indices], [value] * len(indices))
+
+
+class SharedMemory:
+    """The one value of a BPF_F_MMAPABLE array, such as a data section, mapped into this process."""
+
+    def __init__(self, map_: BpfMap) -> None:
+        self.map = map_
+        self.size = map_.info.value_size
+        pages = -(-self.size // mmap.PAGESIZE) * mmap.PAGESIZE
+        try:
+            self._memory = mmap.mmap(map_.fd, pages, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+        except OSError as e:
+            raise BpfError(f"cannot map the memory of {map_.info}", e.errno or errno.EINVAL) from e
+
+    def words(self, element_size: int, count: int) -> NDArray[np.unsignedinteger]:
+        """Return the first `count` elements of 1, 2, 4 or 8 bytes as an array that is the memory itself."""
+        return np.frombuffer(self._memory, dtype=f"<u{element_size}", count=count)
+
+    def bytes(self) -> memoryview:
+        """Return the memory as bytes."""
+        return memoryview(self._memory)[: self.size]

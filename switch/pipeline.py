@@ -1,0 +1,122 @@
+"""A compiled program in the kernel, with its tables, registers, counters and groups by P4Runtime id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from finsy.proto import p4i
+
+from rackplane.compiler.manifest import Manifest, TableKind, TableLayout
+from rackplane.switch import loader
+from rackplane.switch.counters import DirectCounters, IndexedCounter
+from rackplane.switch.errors import BundleError, SwitchError
+from rackplane.switch.kerneltables import DirectMap, KernelTable, NoMap
+from rackplane.switch.loader import LoadedObject, ProgramNames
+from rackplane.switch.maps import PerCpuCounters, SharedMemory
+from rackplane.switch.maskgroups import MaskGroups
+from rackplane.switch.packetheaders import ControllerHeader
+from rackplane.switch.ports import Port
+from rackplane.switch.registers import RegisterArray
+from rackplane.switch.replication import MulticastGroups
+from rackplane.switch.tables import Table
+from rackplane.switch.validate import check_manifest, tables_by_id
+
+
+@dataclass
+class Pipeline:
+    """Everything of one program. close() lets the kernel drop what no port runs any more."""
+
+    manifest: Manifest
+    p4info: p4i.P4Info
+    loaded: LoadedObject
+    groups: MulticastGroups
+    packet_in: ControllerHeader
+    packet_out: ControllerHeader
+    tables: dict[int, Table] = field(default_factory=dict)
+    counters: dict[int, IndexedCounter] = field(default_factory=dict)
+    registers: dict[int, RegisterArray] = field(default_factory=dict)
+    drops: PerCpuCounters | None = None
+
+    def drop_counts(self) -> dict[str, int]:
+        """Return how many frames were dropped, by reason."""
+        reasons = self.manifest.maps.reasons
+        if self.drops is None or not reasons:
+            return {}
+        return dict(zip(reasons, self.drops.read(0, len(reasons))[:, 0].tolist(), strict=True))
+
+    def close(self) -> None:
+        """Drop the references to maps and programs."""
+        self.loaded.close()
+
+
+def check(image: bytes, manifest: Manifest, p4info: p4i.P4Info) -> None:
+    """Raise BundleError when the three do not belong together; the kernel is not asked."""
+    opened = loader.open_object(image, _names(manifest))
+    try:
+        check_manifest(manifest, opened.maps)
+        list(tables_by_id(manifest, p4info))
+    finally:
+        opened.close()
+
+
+def load(image: bytes, manifest: Manifest, p4info: p4i.P4Info, ports: Mapping[int, Port]) -> Pipeline:
+    """Load a program, with its initial entries; no port runs it yet. Raise BundleError or VerifierError."""
+    opened = loader.open_object(image, _names(manifest))
+    try:
+        check_manifest(manifest, opened.maps)
+        pairs = list(tables_by_id(manifest, p4info))
+        loaded = loader.load(opened, _names(manifest))
+        pipeline = _build(manifest, p4info, loaded, ports)
+        for layout, info in pairs:
+            pipeline.tables[layout.id] = _table(layout, info, loaded)
+    except (SwitchError, ValueError) as e:
+        opened.close()
+        if isinstance(e, SwitchError):
+            raise
+        raise BundleError(f"the manifest is malformed: {e}") from e
+    return pipeline
+
+
+def _build(manifest: Manifest, p4info: p4i.P4Info, loaded: LoadedObject, ports: Mapping[int, Port]) -> Pipeline:
+    pipeline = Pipeline(
+        manifest=manifest,
+        p4info=p4info,
+        loaded=loaded,
+        groups=MulticastGroups(manifest.maps, loaded, ports),
+        packet_in=ControllerHeader(manifest.packet_in),
+        packet_out=ControllerHeader(manifest.packet_out),
+    )
+    if manifest.maps.drops:
+        pipeline.drops = PerCpuCounters(loaded.map(manifest.maps.drops))
+    for counter in manifest.counters:
+        if not counter.table:
+            cells = PerCpuCounters(loaded.map(counter.map))
+            pipeline.counters[counter.id] = IndexedCounter(counter, cells)
+    for register in manifest.registers:
+        memory = SharedMemory(loaded.map(register.map))
+        pipeline.registers[register.id] = RegisterArray(register, memory)
+    return pipeline
+
+
+def _table(layout: TableLayout, info: p4i.Table, loaded: LoadedObject) -> Table:
+    counters = None
+    if layout.direct_counter:
+        counters = DirectCounters(PerCpuCounters(loaded.map(layout.direct_counter)))
+    default_map = loaded.map(layout.default_map) if layout.default_map else None
+    return Table(layout, info, _kernel_table(layout, loaded), default_map, counters)
+
+
+def _kernel_table(layout: TableLayout, loaded: LoadedObject) -> KernelTable:
+    if layout.kind in (TableKind.CODE, TableKind.KEYLESS):
+        return NoMap()
+    entries = loaded.map(layout.map)
+    if layout.kind is not TableKind.TERNARY:
+        return DirectMap(entries)
+    if layout.ternary is None:
+        raise BundleError(f"ternary table {layout.name} has no mask groups")
+    return MaskGroups(layout, loaded.map(layout.ternary.masks), loaded.map(layout.ternary.active), entries)
+
+
+def _names(manifest: Manifest) -> ProgramNames:
+    return ProgramNames(manifest.ingress_program, manifest.egress_program)

@@ -1,0 +1,76 @@
+"""Carrying the forwarding state of one program over to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from finsy.proto import p4r
+
+from rackplane.switch.errors import BpfError, RequestError, invalid
+from rackplane.switch.pipeline import Pipeline
+from rackplane.switch.tables import Table
+
+
+def carry_over(old: Pipeline, new: Pipeline) -> None:
+    """Write everything that `old` holds to `new`: entries, default actions, groups, registers and counters.
+
+    Raise INVALID_ARGUMENT when an entry or a group does not fit the new program. Registers and counters are
+    carried over where both programs have them in the same size.
+    """
+    for table in old.tables.values():
+        _carry_entries(table, new.tables.get(table.layout.id))
+    for group in old.groups.groups.values():
+        with _must_fit(f"multicast group {group.id}"):
+            new.groups.insert(p4r.Entity.FromString(group.wire))
+    _carry_registers(old, new)
+    _carry_counters(old, new)
+
+
+def _carry_entries(old: Table, new: Table | None) -> None:
+    written = [e for e in old.entries.values() if not e.const]
+    if new is None:
+        if written:
+            raise invalid(f"table {old.name} is gone from the new program, but has {len(written)} entries")
+        return
+    for entry in written:
+        entity = p4r.Entity.FromString(entry.wire)
+        with _must_fit(f"an entry of table {old.name}"):
+            identical = new.holds(entity.table_entry)
+            (new.modify if identical else new.insert)(entity)
+    if not old.layout.const_default and old.default.wire != old.original_default().wire:
+        with _must_fit(f"the default action of table {old.name}"):
+            new.modify(p4r.Entity.FromString(old.default.wire))
+    new.flush()
+    new.commit()
+
+
+def _carry_registers(old: Pipeline, new: Pipeline) -> None:
+    for register_id, register in old.registers.items():
+        target = new.registers.get(register_id)
+        if (
+            target is None
+            or target.layout.size != register.layout.size
+            or target.layout.width != register.layout.width
+        ):
+            continue
+        for index in range(register.layout.size):
+            target.set(index, register.get(index))
+
+
+def _carry_counters(old: Pipeline, new: Pipeline) -> None:
+    for counter_id, counter in old.counters.items():
+        target = new.counters.get(counter_id)
+        if target is None or target.layout.size != counter.layout.size:
+            continue
+        for entity in counter.read(p4r.CounterEntry()):
+            if entity.counter_entry.data.packet_count or entity.counter_entry.data.byte_count:
+                target.write(entity.counter_entry)
+
+
+@contextmanager
+def _must_fit(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (RequestError, BpfError) as e:
+        raise invalid(f"{what} cannot be kept under the new program: {e}") from e

@@ -1,0 +1,300 @@
+"""Match-action tables: the dictionary of entries that P4Runtime sees, kept in step with the kernel.
+
+The dictionary is the authority for reads and for duplicates. Changes of one Write are queued for the kernel and
+sent by flush(); then either commit() or rollback() ends the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from finsy.proto import p4i, p4r
+
+from rackplane.compiler.manifest import ConstEntry, TableKind, TableLayout
+from rackplane.switch import entries as checks
+from rackplane.switch.actions import ActionCodecs
+from rackplane.switch.counters import DEFAULT_HANDLE, DirectCounters
+from rackplane.switch.entries import Entry
+from rackplane.switch.errors import Code, RequestError, SwitchError, invalid, not_found
+from rackplane.switch.kerneltables import KernelTable
+from rackplane.switch.keys import KeyCodec, MaskedKey, TernaryCodec, needs_priority
+from rackplane.switch.maps import BpfMap
+
+_DEFAULT_KEY = bytes(4)
+_UNSET = -1
+
+
+class Table:
+    """One table of a running program."""
+
+    def __init__(
+        self,
+        layout: TableLayout,
+        info: p4i.Table,
+        kernel: KernelTable,
+        default_map: BpfMap | None,
+        counters: DirectCounters | None,
+    ) -> None:
+        self.layout = layout
+        self.name = layout.name
+        self.entries: dict[bytes, Entry] = {}
+        self.counters = counters
+        self._kernel = kernel
+        self._default_map = default_map
+        self._actions = ActionCodecs(layout, {ref.id: ref.scope for ref in info.action_refs})
+        self.constant = info.is_const_table or layout.kind is TableKind.CODE
+        self._priority = needs_priority(layout)
+        direct = layout.kind in (TableKind.HASH, TableKind.LPM)
+        self._keys = KeyCodec(layout) if direct else None
+        self._masked_keys = None if direct else TernaryCodec(layout)
+        self._log: list[tuple[bytes, Entry | None]] = []
+        self._freed: list[int] = []
+        self.default = self.original_default()
+        self._install_default()
+        for entry in layout.entries:
+            self._install(entry)
+        self._kernel.flush()
+        self._log.clear()
+
+    # Writes
+
+    def insert(self, entity: p4r.Entity) -> None:
+        """INSERT a match entry."""
+        message = entity.table_entry
+        self._check_write(message, "INSERT")
+        identity, masked = self._identity(message)
+        if identity in self.entries:
+            raise RequestError(Code.ALREADY_EXISTS, "an entry with this match and priority already exists")
+        if len(self.entries) >= self.layout.size:
+            raise RequestError(Code.RESOURCE_EXHAUSTED, f"the table is full: it holds {self.layout.size} entries")
+        handle = self.counters.take() if self.counters else 0
+        try:
+            value = self._actions.decode(checks.action_of(message), handle)
+            if message.HasField("counter_data"):
+                self._set_counter(handle, message)
+            action_id, priority = message.action.action.action_id, message.priority
+            entry = Entry(entity.SerializeToString(), value, action_id, priority, handle, False, masked)
+            self.put_in(identity, entry, None)
+        except SwitchError:
+            if self.counters:
+                self.counters.give_back(handle)
+            raise
+
+    def modify(self, entity: p4r.Entity) -> None:
+        """MODIFY a match entry, or the default entry."""
+        message = entity.table_entry
+        if message.is_default_action:
+            self._modify_default(entity)
+            return
+        self._check_write(message, "MODIFY")
+        identity, _ = self._identity(message)
+        old = self._existing(identity)
+        if message.HasField("action"):
+            if old.const or self.constant:
+                raise RequestError(Code.PERMISSION_DENIED, "the action of a const entry cannot be modified")
+            value = self._actions.decode(checks.action_of(message), old.handle)
+        else:
+            value = old.value
+            message.action.CopyFrom(old.message().action)
+        if message.HasField("counter_data"):
+            self._set_counter(old.handle, message)
+        if old.const or self.constant:
+            return
+        action_id = message.action.action.action_id
+        new = Entry(entity.SerializeToString(), value, action_id, old.priority, old.handle, False, old.masked)
+        self.put_in(identity, new, old)
+
+    def delete(self, entity: p4r.Entity) -> None:
+        """DELETE a match entry."""
+        message = entity.table_entry
+        if message.is_default_action:
+            raise invalid("the default entry cannot be deleted; MODIFY it without an action to reset it")
+        self._refuse_constant("DELETE")
+        identity, _ = self._identity(message)
+        old = self._existing(identity)
+        if old.const:
+            raise RequestError(Code.PERMISSION_DENIED, "a const entry cannot be deleted")
+        self.take_out(identity, old)
+
+    def put_in(self, identity: bytes, entry: Entry, old: Entry | None) -> None:
+        """Let an entry that was checked be there, in the place of `old` where there is one."""
+        self._kernel.put(identity, entry)
+        self.entries[identity] = entry
+        self._log.append((identity, old))
+
+    def take_out(self, identity: bytes, old: Entry) -> None:
+        """Let an entry that is there be gone."""
+        self._kernel.remove(identity, old)
+        del self.entries[identity]
+        self._log.append((identity, old))
+        if self.counters:
+            self._freed.append(old.handle)
+
+    def set_counter(self, message: p4r.DirectCounterEntry) -> None:
+        """Set the direct counter of an entry; without data nothing is changed."""
+        handle = self.find(message.table_entry).handle
+        if self.counters is None:
+            raise invalid("the table has no direct counter")
+        if message.HasField("data"):
+            self.counters.set(handle, message.data, "a direct counter")
+
+    def flush(self) -> None:
+        """Send queued changes to the kernel; raise BpfError."""
+        if self.counters:
+            self.counters.reset()
+        self._kernel.flush()
+
+    def commit(self) -> None:
+        """End a batch: its changes stay."""
+        self._log.clear()
+        if self.counters:
+            for handle in self._freed:
+                self.counters.give_back(handle)
+        self._freed.clear()
+
+    def rollback(self) -> None:
+        """End a batch: its changes are undone, here and in the kernel, whatever of them had reached it."""
+        touched = {identity for identity, _ in self._log if identity}
+        for identity, old in reversed(self._log):
+            if not identity and old is not None:
+                self._put_default(old)
+                continue
+            current = self.entries.pop(identity, None)
+            if old is not None:
+                self.entries[identity] = old
+            elif current is not None and self.counters:
+                self.counters.give_back(current.handle)
+        self._log.clear()
+        self._freed.clear()
+        self._kernel.reset(self.entries, touched)
+
+    # Reads
+
+    def find(self, message: p4r.TableEntry) -> Entry:
+        """Return the entry that a message's match and priority name; NOT_FOUND."""
+        if message.is_default_action:
+            checks.check_default(message)
+            return self.default
+        return self._existing(self._identity(message)[0])
+
+    def holds(self, message: p4r.TableEntry) -> bool:
+        """Whether there is an entry of this match and priority."""
+        return self._identity(message)[0] in self.entries
+
+    def select(self, message: p4r.TableEntry) -> Iterable[Entry]:
+        """Return the entries that a read asks for: by match, priority, action, metadata, or all."""
+        if message.is_default_action:
+            checks.check_default(message)
+            return [self.default]
+        if message.match:
+            found = self.entries.get(self._identity(message)[0])
+            return [found] if found else []
+        chosen: Iterable[Entry] = list(self.entries.values())
+        if message.priority:
+            chosen = [e for e in chosen if e.priority == message.priority]
+        if message.HasField("action"):
+            wanted = checks.action_of(message).action_id
+            chosen = [e for e in chosen if e.action_id == wanted]
+        if message.metadata:
+            chosen = [e for e in chosen if e.message().metadata == message.metadata]
+        if message.controller_metadata:
+            chosen = [e for e in chosen if e.message().controller_metadata == message.controller_metadata]
+        return chosen
+
+    # Details
+
+    def _identity(self, message: p4r.TableEntry) -> tuple[bytes, tuple[MaskedKey, ...]]:
+        priority = message.priority
+        if self._keys is not None:
+            if priority:
+                raise invalid(f"priority is {priority}, but no match field is ternary, range or optional")
+            return self._keys.decode(message.match), ()
+        if self._priority and priority <= 0:
+            raise invalid(f"priority is {priority}; this table needs one above zero")
+        if priority and not self._priority:
+            raise invalid(f"priority is {priority}, but no match field is ternary, range or optional")
+        if self._masked_keys is None:
+            raise invalid("the table has no match fields")
+        key = self._masked_keys.decode(message.match, priority)
+        return key.identity, key.masked
+
+    def _existing(self, identity: bytes) -> Entry:
+        entry = self.entries.get(identity)
+        if entry is None:
+            raise not_found("there is no entry with this match and priority")
+        return entry
+
+    def _check_write(self, message: p4r.TableEntry, operation: str) -> None:
+        if operation == "INSERT":
+            self._refuse_constant(operation)
+            if message.is_default_action:
+                raise invalid("the default entry always exists: MODIFY it")
+            if self.layout.kind is TableKind.KEYLESS:
+                raise invalid("the table has no key: only its default entry can be modified")
+        checks.check_common(message, bool(self.layout.hits))
+        if message.HasField("meter_config") or message.HasField("meter_counter_data"):
+            raise invalid("the table has no direct meter")
+
+    def _refuse_constant(self, operation: str) -> None:
+        if self.constant:
+            raise RequestError(
+                Code.PERMISSION_DENIED, f"the entries are const in the program: {operation} is refused"
+            )
+
+    def _set_counter(self, handle: int, message: p4r.TableEntry) -> None:
+        if self.counters is None:
+            raise invalid("counter_data is set, but the table has no direct counter")
+        self.counters.set(handle, message.counter_data, "the entry's counter")
+        message.ClearField("counter_data")
+
+    # The default entry
+
+    def _modify_default(self, entity: p4r.Entity) -> None:
+        message = entity.table_entry
+        checks.check_default(message)
+        if self.layout.const_default or self._default_map is None:
+            raise RequestError(Code.PERMISSION_DENIED, "the default action is const in the program")
+        checks.check_common(message, False)
+        old = self.default
+        if message.HasField("action"):
+            action = checks.action_of(message)
+            value = self._actions.decode(action, DEFAULT_HANDLE, default=True)
+            if message.HasField("counter_data"):
+                self._set_counter(DEFAULT_HANDLE, message)
+            new = Entry(entity.SerializeToString(), value, action.action_id, handle=DEFAULT_HANDLE)
+        else:
+            new = self.original_default()
+        self._put_default(new)
+        self._log.append((b"", old))
+
+    def _put_default(self, entry: Entry) -> None:
+        self.default = entry
+        self._install_default()
+
+    def _install_default(self) -> None:
+        if self._default_map is not None:
+            self._default_map.put(_DEFAULT_KEY, self.default.value)
+
+    def original_default(self) -> Entry:
+        """Return the default entry that the program itself gives."""
+        index, params = self.layout.default
+        value, action = self._actions.initial(index, params, DEFAULT_HANDLE)
+        entity = p4r.Entity()
+        entity.table_entry.table_id = self.layout.id
+        entity.table_entry.is_default_action = True
+        entity.table_entry.action.action.CopyFrom(action)
+        return Entry(entity.SerializeToString(), value, action.action_id, const=self.layout.const_default)
+
+    # The program's own entries
+
+    def _install(self, entry: ConstEntry) -> None:
+        entity = p4r.Entity()
+        entity.table_entry.CopyFrom(checks.initial_entry(self.layout, entry))
+        handle = self.counters.take() if self.counters else 0
+        value, action = self._actions.initial(entry.action, entry.params, handle)
+        entity.table_entry.action.action.CopyFrom(action)
+        identity, masked = self._identity(entity.table_entry)
+        const = entry.const or self.constant
+        wire, priority = entity.SerializeToString(), entity.table_entry.priority
+        self.entries[identity] = Entry(wire, value, action.action_id, priority, handle, const, masked)
+        self._kernel.put(identity, self.entries[identity])

@@ -1,0 +1,175 @@
+"""A manifest against the object it came with: both may come over the network, and must agree before use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from finsy.proto import p4i
+
+from rackplane.compiler.manifest import (
+    MANIFEST_VERSION,
+    KeyField,
+    Manifest,
+    SwitchMaps,
+    TableKind,
+    TableLayout,
+)
+from rackplane.switch.errors import BundleError
+from rackplane.switch.libbpf import BPF_F_MMAPABLE, MapInfo, MapType
+
+MAX_KEY_WIDTH = 2048
+MAX_KEY_SIZE = 1 << 12
+MAX_VALUE_SIZE = 1 << 16
+MAX_SIZE = 1 << 26
+COUNTER_SIZE = 16
+
+
+class Checker:
+    """Looks maps up by name and compares them with what the manifest claims."""
+
+    def __init__(self, maps: dict[str, MapInfo]) -> None:
+        self._maps = maps
+
+    def map(self, name: str, kind: MapType, purpose: str) -> MapInfo:
+        """Return a map of this type; BundleError."""
+        info = self._maps.get(name)
+        if info is None:
+            raise BundleError(f"{purpose}: the object has no map {name!r}")
+        if info.type != kind:
+            raise BundleError(f"{purpose}: map {info} is not of type {kind.name}")
+        return info
+
+    def sized(self, name: str, kind: MapType, purpose: str, key: int, value: int, entries: int) -> MapInfo:  # noqa: PLR0913,PLR0917
+        """Return a map of exactly these key and value sizes, with room for at least `entries`."""
+        info = self.map(name, kind, purpose)
+        if (info.key_size, info.value_size) != (key, value) or info.max_entries < entries:
+            raise BundleError(f"{purpose}: map {info} should have key {key} B, value {value} B, {entries} entries")
+        return info
+
+    def memory(self, name: str, size: int, purpose: str) -> None:
+        """Check a map of one value that can be mapped into this process."""
+        info = self.map(name, MapType.ARRAY, purpose)
+        if info.max_entries != 1 or info.value_size < size or not info.flags & BPF_F_MMAPABLE:
+            raise BundleError(f"{purpose}: map {info} should be one mappable value of at least {size} bytes")
+
+
+def check_manifest(manifest: Manifest, maps: dict[str, MapInfo]) -> None:
+    """Raise BundleError when the manifest names maps that the object has not, or has differently."""
+    if manifest.version != MANIFEST_VERSION:
+        raise BundleError(
+            f"the manifest has version {manifest.version}, this switch reads {MANIFEST_VERSION}: compile again"
+        )
+    checker = Checker(maps)
+    _check_switch_maps(manifest.maps, checker)
+    _check_distinct((t.id for t in manifest.tables), "table")
+    _check_distinct((r.id for r in manifest.registers), "register")
+    _check_distinct((c.id for c in manifest.counters), "counter")
+    for table in manifest.tables:
+        _check_table(table, checker)
+    for register in manifest.registers:
+        purpose = f"register {register.name}"
+        if register.size < 1 or register.element_size < 1 or not 0 < register.width <= 8 * register.element_size:
+            raise BundleError(f"{purpose}: {register.size} elements of {register.element_size} bytes make no sense")
+        checker.memory(register.map, register.size * register.element_size, purpose)
+    for counter in manifest.counters:
+        if not 0 <= counter.size <= MAX_SIZE:
+            raise BundleError(f"counter {counter.name}: a size of {counter.size} makes no sense")
+        checker.sized(
+            counter.map, MapType.PERCPU_ARRAY, f"counter {counter.name}", 4, COUNTER_SIZE, max(counter.size, 1)
+        )
+
+
+def _check_switch_maps(maps: SwitchMaps, checker: Checker) -> None:
+    checker.memory(maps.ports, 2 * maps.max_ifindex, "the port table")
+    tx = checker.map(maps.tx, MapType.DEVMAP, "unicast output")
+    if tx.key_size != 4 or tx.value_size not in (4, 8) or tx.max_entries < maps.max_ports:
+        raise BundleError(f"unicast output: map {tx} should hold {maps.max_ports} ports")
+    if maps.groups:
+        checker.map(maps.groups, MapType.HASH_OF_MAPS, "multicast groups")
+    if maps.replicas:
+        checker.sized(maps.replicas, MapType.HASH, "replicas", 8, 4, 1)
+    if maps.drops:
+        checker.sized(maps.drops, MapType.PERCPU_ARRAY, "drop counters", 4, 8, len(maps.reasons))
+
+
+def _check_table(table: TableLayout, checker: Checker) -> None:
+    purpose = f"table {table.name}"
+    if not (0 <= table.key_size <= MAX_KEY_SIZE and 8 <= table.value_size <= MAX_VALUE_SIZE):
+        raise BundleError(
+            f"{purpose}: keys of {table.key_size} and values of {table.value_size} bytes make no sense"
+        )
+    if not 0 <= table.size <= MAX_SIZE:
+        raise BundleError(f"{purpose}: a size of {table.size} entries makes no sense")
+    _check_key(table)
+    if table.kind is TableKind.HASH:
+        checker.sized(table.map, MapType.HASH, purpose, table.key_size, table.value_size, table.size)
+    elif table.kind is TableKind.LPM:
+        size = lpm_key_size(table)
+        checker.sized(table.map, MapType.LPM_TRIE, purpose, size, table.value_size, table.size)
+    elif table.kind is TableKind.TERNARY:
+        _check_ternary(table, checker)
+    if table.default_map:
+        checker.sized(table.default_map, MapType.ARRAY, f"{purpose}, default action", 4, table.value_size, 1)
+    if not 0 <= table.default[0] < len(table.actions):
+        raise BundleError(f"{purpose}: the default action {table.default[0]} is not one of {len(table.actions)}")
+    for entry in table.entries:
+        known = 0 <= entry.action < len(table.actions) and len(entry.matches) == len(table.keys)
+        if not known or any(number < 0 for match in entry.matches for number in match):
+            raise BundleError(f"{purpose}: an initial entry does not fit the table: {entry}")
+    if table.direct_counter:
+        name, entries = table.direct_counter, table.size + 1
+        checker.sized(name, MapType.PERCPU_ARRAY, f"{purpose}, direct counter", 4, COUNTER_SIZE, entries)
+
+
+def lpm_key_size(table: TableLayout) -> int:
+    """The size of an LPM trie's key: the u32 prefix length and the key's bytes, as a C struct rounds them up."""
+    return 4 + (table.key_size + 3) // 4 * 4
+
+
+def _check_ternary(table: TableLayout, checker: Checker) -> None:
+    purpose, ternary = f"table {table.name}", table.ternary
+    if ternary is None or ternary.max_groups < 1:
+        raise BundleError(f"{purpose}: a ternary table needs mask groups")
+    entries = checker.map(table.map, MapType.HASH, purpose)
+    if entries.key_size < 4 + table.key_size or entries.value_size < 4 + table.value_size:
+        raise BundleError(f"{purpose}: map {entries} is too small for keys of {table.key_size} bytes")
+    masks = checker.map(ternary.masks, MapType.ARRAY, f"{purpose}, masks")
+    if masks.max_entries < 2 * ternary.max_groups or masks.value_size < 8 + table.key_size:
+        raise BundleError(f"{purpose}: map {masks} is too small for {ternary.max_groups} groups")
+    checker.sized(ternary.active, MapType.ARRAY, f"{purpose}, groups in use", 4, 8, 1)
+
+
+def _check_key(table: TableLayout) -> None:
+    for field in table.keys:
+        fits = 0 < field.width <= MAX_KEY_WIDTH and field.size == -(-field.width // 8)
+        if not fits or not 0 <= field.offset <= table.key_size - field.size:
+            raise BundleError(f"table {table.name}: key field {field} does not fit into {table.key_size} bytes")
+    _check_distinct((field.id for field in table.keys), f"table {table.name}: key field")
+    _check_distinct((action.id for action in table.actions), f"table {table.name}: action")
+
+
+def _check_distinct(ids: Iterable[int], what: str) -> None:
+    seen: set[int] = set()
+    for number in ids:
+        if number in seen:
+            raise BundleError(f"{what} {number} is there twice")
+        seen.add(number)
+
+
+def tables_by_id(manifest: Manifest, p4info: p4i.P4Info) -> Iterator[tuple[TableLayout, p4i.Table]]:
+    """Pair each table's layout with its P4Info; BundleError when they are not of the same program."""
+    infos = {t.preamble.id: t for t in p4info.tables}
+    if infos.keys() != {t.id for t in manifest.tables}:
+        raise BundleError("the P4Info has other tables than the device config: they come from different programs")
+    for table in manifest.tables:
+        info = infos[table.id]
+        if [(m.id, m.bitwidth) for m in info.match_fields] != [(k.id, k.width) for k in _by_id(table.keys, info)]:
+            raise BundleError(f"the P4Info has other match fields for table {table.name} than the device config")
+        if {ref.id for ref in info.action_refs} - {a.id for a in table.actions}:
+            raise BundleError(f"the P4Info has other actions for table {table.name} than the device config")
+        yield table, info
+
+
+def _by_id(keys: tuple[KeyField, ...], info: p4i.Table) -> list[KeyField]:
+    order = {m.id: i for i, m in enumerate(info.match_fields)}
+    return sorted(keys, key=lambda k: order.get(k.id, len(order)))
