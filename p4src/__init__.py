@@ -1,0 +1,1 @@
+"""The switch's P4 programs, as package data."""
