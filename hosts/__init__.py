@@ -1,0 +1,1 @@
+"""Endpoint hosts: what compute and memory blades run themselves."""

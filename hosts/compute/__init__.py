@@ -1,0 +1,1 @@
+"""The compute blade: the pager in C, and its Python face."""
