@@ -1,0 +1,1 @@
+"""Control planes: they program the rack's switch over P4Runtime."""
