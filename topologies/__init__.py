@@ -1,0 +1,1 @@
+"""Racks as data, and the launcher that makes them real in Mininet."""

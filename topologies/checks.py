@@ -1,0 +1,120 @@
+"""Looking at a running rack from outside: programs on its hosts, pings, counters of its cables."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from rackplane.topologies.processes import marked_environment
+from rackplane.topologies.rack import Link
+from rackplane.topologies.state import RackState
+
+_INTERFACES = Path("/sys/class/net")
+_ROUND_TRIP = re.compile(r"= [\d.]+/([\d.]+)/")
+_RECEIVED = re.compile(r"(\d+) received")
+
+
+@dataclass(frozen=True)
+class Ping:
+    """Echo requests from one blade to another: how many came back, and the mean round trip in milliseconds."""
+
+    source: str
+    target: str
+    sent: int
+    received: int
+    mean_ms: float | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether all came back."""
+        return self.received == self.sent
+
+
+@dataclass(frozen=True)
+class LinkCount:
+    """What a switch port has received from its blade and sent to it, by the kernel's count."""
+
+    link: Link
+    up: bool
+    packets_in: int
+    bytes_in: int
+    packets_out: int
+    bytes_out: int
+
+
+def host_command(state: RackState, host: str, command: Sequence[str]) -> list[str]:
+    """The command that runs `command` in the namespaces of a blade. Raises TopologyError."""
+    return ["mnexec", "-a", str(state.host_pid(host)), *command]
+
+
+def popen(  # noqa: PLR0913 (subprocess.Popen's own parameters)
+    state: RackState,
+    host: str,
+    command: Sequence[str],
+    *,
+    stdin: int | None = None,
+    stdout: int | None = None,
+    stderr: int | IO[str] | None = None,
+) -> subprocess.Popen[str]:
+    """Start a program on a blade, marked as belonging to the rack, so that it ends with the rack.
+
+    Raises TopologyError.
+    """
+    return subprocess.Popen(
+        host_command(state, host, command),
+        env=marked_environment(state.mark),
+        text=True,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+    )
+
+
+def ping(state: RackState, source: str, target: str, count: int = 1, wait: int = 1) -> Ping:
+    """Ping a blade from another one, `wait` seconds for the last answer. Raises TopologyError."""
+    address = str(state.rack.blade(target).ip)
+    command = ["ping", "-n", "-q", "-c", str(count), "-i", "0.01", "-W", str(wait), address]
+    with popen(state, source, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        text = process.communicate()[0]
+    return parse_ping(source, target, count, text)
+
+
+def parse_ping(source: str, target: str, count: int, text: str) -> Ping:
+    """The summary that ping(8) prints at its end."""
+    received, mean = _RECEIVED.search(text), _ROUND_TRIP.search(text)
+    return Ping(
+        source, target, count, int(received.group(1)) if received else 0, float(mean.group(1)) if mean else None
+    )
+
+
+def ping_all(state: RackState) -> Iterator[Ping]:
+    """Ping every blade from every other one. Raises TopologyError."""
+    for source in state.rack.blades:
+        for target in state.rack.blades:
+            if source is not target:
+                yield ping(state, source.name, target.name)
+
+
+def link_counts(state: RackState) -> list[LinkCount]:
+    """The kernel's counters of all switch ports."""
+    return [_count(link) for link in state.rack.links]
+
+
+def _count(link: Link) -> LinkCount:
+    place = _INTERFACES / link.switch_interface
+
+    def read(name: str) -> int:
+        try:
+            return int((place / "statistics" / name).read_text())
+        except OSError:
+            return 0
+
+    try:
+        up = (place / "operstate").read_text().strip() == "up"
+    except OSError:
+        up = False
+    return LinkCount(link, up, read("rx_packets"), read("rx_bytes"), read("tx_packets"), read("tx_bytes"))
