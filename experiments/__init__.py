@@ -1,0 +1,1 @@
+"""What runs on a rack: the demo's job, measurements, reproductions of papers."""

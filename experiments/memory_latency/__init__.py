@@ -1,0 +1,1 @@
+"""`rackplane bench memory`: what an access to rack memory costs, beside what the links alone cost."""
