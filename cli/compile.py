@@ -1,0 +1,68 @@
+"""`rackplane compile`: P4 to an XDP program, P4Info and C."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from rackplane.cli.output import json_option, print_json
+from rackplane.compiler.clang import ClangMissing
+from rackplane.compiler.driver import Compiled, compile_program, default_cache
+from rackplane.compiler.errors import CompileErrors, Diagnostic, render
+
+
+@click.command()
+@click.argument("source", metavar="PROGRAM.p4", type=click.Path(path_type=Path))
+@click.option("-I", "include", multiple=True, type=click.Path(path_type=Path), help="Look for included files here.")
+@click.option("-D", "define", multiple=True, metavar="NAME[=VALUE]", help="Define a macro.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Folder."
+)
+@json_option
+@click.pass_context
+def compile_(  # noqa: PLR0913, PLR0917 (one argument per option)
+    ctx: click.Context,
+    source: Path,
+    include: tuple[Path, ...],
+    define: tuple[str, ...],
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Compile a v1model program to XDP.
+
+    Writes NAME.xdp.zip (what a switch loads) and its parts: C, object, and P4Info as text and binary. Errors show
+    file, line and column; the exit status is then 1.
+    """
+    try:
+        compiled = compile_program(source, include, _macros(define), out_dir=output, cache=default_cache())
+    except CompileErrors as error:
+        _report(error.diagnostics, as_json)
+        ctx.exit(1)
+    except (ClangMissing, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    files = [str(path) for path in _files(compiled, output)]
+    if as_json:
+        print_json({"ok": True, "cached": compiled.cached, "files": files, "diagnostics": []})
+    else:
+        for path in files:
+            click.echo(path)
+
+
+def _macros(definitions: tuple[str, ...]) -> dict[str, str]:
+    """NAME means 1, as for every C compiler."""
+    return {name: value if equals else "1" for name, equals, value in (text.partition("=") for text in definitions)}
+
+
+def _files(compiled: Compiled, output: Path) -> list[Path]:
+    bundle = compiled.path
+    return sorted(output.glob(f"{bundle.name.split('.')[0]}.*")) if bundle else []
+
+
+def _report(diagnostics: tuple[Diagnostic, ...], as_json: bool) -> None:
+    if as_json:
+        found = [{**asdict(diagnostic), "severity": diagnostic.severity.value} for diagnostic in diagnostics]
+        print_json({"ok": False, "files": [], "diagnostics": found})
+    for diagnostic in diagnostics:
+        click.echo(render(diagnostic), err=True)
