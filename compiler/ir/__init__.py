@@ -1,0 +1,86 @@
+"""The compiler's intermediate representation: a fully elaborated v1model pipeline with explicit widths.
+
+The front end makes it from checked P4_16 (P4_16 spec 1.2.5): generics are instantiated, sub-parsers,
+sub-controls, functions and directly called actions are inlined, constants are folded, enums, errors and
+serializable types are bits, expressions have no side effects. The back end needs nothing else.
+"""
+
+from rackplane.compiler.ir.exprs import Binary as Binary
+from rackplane.compiler.ir.exprs import BinaryOp as BinaryOp
+from rackplane.compiler.ir.exprs import Cast as Cast
+from rackplane.compiler.ir.exprs import Concat as Concat
+from rackplane.compiler.ir.exprs import Const as Const
+from rackplane.compiler.ir.exprs import Element as Element
+from rackplane.compiler.ir.exprs import Expr as Expr
+from rackplane.compiler.ir.exprs import IsValid as IsValid
+from rackplane.compiler.ir.exprs import Lookahead as Lookahead
+from rackplane.compiler.ir.exprs import Member as Member
+from rackplane.compiler.ir.exprs import Mux as Mux
+from rackplane.compiler.ir.exprs import PacketLength as PacketLength
+from rackplane.compiler.ir.exprs import Place as Place
+from rackplane.compiler.ir.exprs import Slice as Slice
+from rackplane.compiler.ir.exprs import StackIndex as StackIndex
+from rackplane.compiler.ir.exprs import StackLast as StackLast
+from rackplane.compiler.ir.exprs import StackNext as StackNext
+from rackplane.compiler.ir.exprs import Unary as Unary
+from rackplane.compiler.ir.exprs import UnaryOp as UnaryOp
+from rackplane.compiler.ir.exprs import Var as Var
+from rackplane.compiler.ir.objects import Action as Action
+from rackplane.compiler.ir.objects import ActionCall as ActionCall
+from rackplane.compiler.ir.objects import ActionProfile as ActionProfile
+from rackplane.compiler.ir.objects import ActionRef as ActionRef
+from rackplane.compiler.ir.objects import Annotation as Annotation
+from rackplane.compiler.ir.objects import ControllerHeader as ControllerHeader
+from rackplane.compiler.ir.objects import Counter as Counter
+from rackplane.compiler.ir.objects import CounterUnit as CounterUnit
+from rackplane.compiler.ir.objects import Digest as Digest
+from rackplane.compiler.ir.objects import Entry as Entry
+from rackplane.compiler.ir.objects import FieldList as FieldList
+from rackplane.compiler.ir.objects import Key as Key
+from rackplane.compiler.ir.objects import Lpm as Lpm
+from rackplane.compiler.ir.objects import MatchKind as MatchKind
+from rackplane.compiler.ir.objects import Meter as Meter
+from rackplane.compiler.ir.objects import NewType as NewType
+from rackplane.compiler.ir.objects import Param as Param
+from rackplane.compiler.ir.objects import Register as Register
+from rackplane.compiler.ir.objects import Table as Table
+from rackplane.compiler.ir.objects import ValueSet as ValueSet
+from rackplane.compiler.ir.parsers import Interval as Interval
+from rackplane.compiler.ir.parsers import Masked as Masked
+from rackplane.compiler.ir.parsers import Parser as Parser
+from rackplane.compiler.ir.parsers import Select as Select
+from rackplane.compiler.ir.parsers import SelectCase as SelectCase
+from rackplane.compiler.ir.parsers import State as State
+from rackplane.compiler.ir.parsers import ValueSetRef as ValueSetRef
+from rackplane.compiler.ir.pipeline import Control as Control
+from rackplane.compiler.ir.pipeline import Pipeline as Pipeline
+from rackplane.compiler.ir.source import NOWHERE as NOWHERE
+from rackplane.compiler.ir.source import Span as Span
+from rackplane.compiler.ir.stmts import Advance as Advance
+from rackplane.compiler.ir.stmts import ApplyTable as ApplyTable
+from rackplane.compiler.ir.stmts import Argument as Argument
+from rackplane.compiler.ir.stmts import Assign as Assign
+from rackplane.compiler.ir.stmts import CallExtern as CallExtern
+from rackplane.compiler.ir.stmts import Emit as Emit
+from rackplane.compiler.ir.stmts import Exit as Exit
+from rackplane.compiler.ir.stmts import Extract as Extract
+from rackplane.compiler.ir.stmts import If as If
+from rackplane.compiler.ir.stmts import Leave as Leave
+from rackplane.compiler.ir.stmts import Loop as Loop
+from rackplane.compiler.ir.stmts import Scope as Scope
+from rackplane.compiler.ir.stmts import SetValidity as SetValidity
+from rackplane.compiler.ir.stmts import ShiftStack as ShiftStack
+from rackplane.compiler.ir.stmts import Stmt as Stmt
+from rackplane.compiler.ir.stmts import Switch as Switch
+from rackplane.compiler.ir.stmts import SwitchCase as SwitchCase
+from rackplane.compiler.ir.stmts import Verify as Verify
+from rackplane.compiler.ir.types import BIT32 as BIT32
+from rackplane.compiler.ir.types import BOOL as BOOL
+from rackplane.compiler.ir.types import Bits as Bits
+from rackplane.compiler.ir.types import Field as Field
+from rackplane.compiler.ir.types import Header as Header
+from rackplane.compiler.ir.types import Stack as Stack
+from rackplane.compiler.ir.types import Struct as Struct
+from rackplane.compiler.ir.types import Type as Type
+from rackplane.compiler.ir.types import Union as Union
+from rackplane.compiler.ir.types import Varbit as Varbit
