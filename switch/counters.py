@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from finsy.proto import p4r
 
@@ -41,6 +41,20 @@ class IndexedCounter:
                 cell.counter_entry.data.packet_count = packets
                 cell.counter_entry.data.byte_count = octets
                 yield cell
+
+    def snapshot(self, entry: p4r.CounterEntry) -> Callable[[], None]:
+        """Return what puts the cells that an entry names back to what they are now."""
+        try:
+            indices = self._indices(entry)
+        except RequestError:
+            indices = range(0)
+        rows = self._cells.read(indices.start, len(indices)) if indices else None
+
+        def undo() -> None:
+            if rows is not None:
+                self._cells.write_rows(indices.start, rows)
+
+        return undo
 
     def _indices(self, entry: p4r.CounterEntry) -> range:
         if not entry.HasField("index"):
@@ -88,6 +102,11 @@ class DirectCounters:
         """Return one entry's counter."""
         packets, octets = self._cells.read(handle, 1)[0].tolist()
         return p4r.CounterData(packet_count=packets, byte_count=octets)
+
+    def snapshot_of(self, handle: int) -> Callable[[], None]:
+        """Return what puts one entry's counter back to what it is now."""
+        words = self._cells.read(handle, 1)[0].tolist()
+        return lambda: self._cells.write((handle,), words)
 
     def snapshot(self) -> list[list[int]]:
         """Return [packets, bytes] by handle of every cell ever taken."""

@@ -89,6 +89,12 @@ class PerCpuCounters:
         value = one.ljust(self._cpus * self.words * 8, b"\0")
         self.map.put_many([i.to_bytes(4, "little") for i in indices], [value] * len(indices))
 
+    def write_rows(self, start: int, rows: NDArray[np.uint64]) -> None:
+        """Set elements from `start` on to the rows of an array of shape (count, words)."""
+        keys = [i.to_bytes(4, "little") for i in range(start, start + len(rows))]
+        size = self._cpus * self.words * 8
+        self.map.put_many(keys, [row.astype("<u8").tobytes().ljust(size, b"\0") for row in rows])
+
 
 class SharedMemory:
     """The one value of a BPF_F_MMAPABLE array, such as a data section, mapped into this process."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from finsy.proto import p4d, p4r
 
 from rackplane.compiler.manifest import RegisterLayout
 from rackplane.switch import codec
 from rackplane.switch.counters import one_index
-from rackplane.switch.errors import BundleError, invalid
+from rackplane.switch.errors import BundleError, RequestError, invalid
 from rackplane.switch.maps import SharedMemory
 
 _WORD_SIZES = (1, 2, 4, 8)
@@ -59,6 +59,20 @@ class RegisterArray:
             return
         for index in indices:
             self.set(index, value)
+
+    def snapshot(self, entry: p4r.RegisterEntry) -> Callable[[], None]:
+        """Return what puts the elements that an entry names back to what they are now."""
+        try:
+            indices = self._indices(entry)
+        except RequestError:
+            indices = range(0)
+        values = [self.get(index) for index in indices]
+
+        def undo() -> None:
+            for index, value in zip(indices, values, strict=True):
+                self.set(index, value)
+
+        return undo
 
     def read(self, entry: p4r.RegisterEntry) -> Iterator[p4r.Entity]:
         """Yield one element, or every element when no index is given."""

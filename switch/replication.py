@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from finsy.proto import p4r
@@ -96,6 +96,18 @@ class MulticastGroups:
             return list(self.groups.values())
         found = self.groups.get(message.multicast_group_id)
         return [found] if found else []
+
+    def snapshot(self, group_id: int) -> Callable[[], None]:
+        """Return what puts a group back to what it is now."""
+        before = self.groups.get(group_id)
+
+        def undo() -> None:
+            if before is not None:
+                self.put(before)
+            elif group_id in self.groups:
+                self.drop(group_id)
+
+        return undo
 
     def put(self, group: Group) -> None:
         """Make the group what it should be, in the kernel and here."""

@@ -6,7 +6,7 @@ sent by flush(); then either commit() or rollback() ends the batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from finsy.proto import p4i, p4r
 
@@ -49,6 +49,7 @@ class Table:
         self._masked_keys = None if direct else TernaryCodec(layout)
         self._log: list[tuple[bytes, Entry | None]] = []
         self._freed: list[int] = []
+        self._counts: list[Callable[[], None]] = []
         self.default = self.original_default()
         self._install_default()
         for entry in layout.entries:
@@ -147,6 +148,7 @@ class Table:
     def commit(self) -> None:
         """End a batch: its changes stay."""
         self._log.clear()
+        self._counts.clear()
         if self.counters:
             for handle in self._freed:
                 self.counters.give_back(handle)
@@ -164,6 +166,9 @@ class Table:
                 self.entries[identity] = old
             elif current is not None and self.counters:
                 self.counters.give_back(current.handle)
+        for undo in reversed(self._counts):
+            undo()
+        self._counts.clear()
         self._log.clear()
         self._freed.clear()
         self._kernel.reset(self.entries, touched)
@@ -244,6 +249,7 @@ class Table:
     def _set_counter(self, handle: int, message: p4r.TableEntry) -> None:
         if self.counters is None:
             raise invalid("counter_data is set, but the table has no direct counter")
+        self._counts.append(self.counters.snapshot_of(handle))
         self.counters.set(handle, message.counter_data, "the entry's counter")
         message.ClearField("counter_data")
 

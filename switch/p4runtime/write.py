@@ -1,14 +1,19 @@
-"""Write: updates of entities, with one answer for each."""
+"""Write: updates of entities, with one answer for each.
+
+Changes of tables are queued and sent together; other entities change at once. An update of another entity sends
+what the tables have queued before it, so that the kernel sees the updates in their order.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 
 from finsy.proto import p4r
 from google.protobuf.message import DecodeError
 
-from rackplane.switch.errors import BpfError, Code, RequestError, SwitchError, invalid, not_found
+from rackplane.switch.errors import BpfError, Code, RequestError, SwitchError, invalid
+from rackplane.switch.p4runtime.entities import UPDATE_TYPES, Entities, Undo, no_type
 from rackplane.switch.p4runtime.status import BatchError
 from rackplane.switch.p4runtime.templates import Templates
 from rackplane.switch.pipeline import Pipeline
@@ -16,7 +21,6 @@ from rackplane.switch.tables import Table
 
 MAX_UPDATES = 1 << 17
 
-_TYPES = {p4r.Update.INSERT: "INSERT", p4r.Update.MODIFY: "MODIFY", p4r.Update.DELETE: "DELETE"}
 _ATOMICITY = p4r.WriteRequest
 
 
@@ -25,6 +29,7 @@ class Writer:
 
     def __init__(self, pipeline: Pipeline, templates: Templates | None = None) -> None:
         self._pipeline = pipeline
+        self._entities = Entities(pipeline)
         self._templates = templates or Templates()
 
     def write(self, atomicity: int, updates: Sequence[bytes]) -> None:
@@ -33,10 +38,9 @@ class Writer:
             raise RequestError(
                 Code.RESOURCE_EXHAUSTED, f"the batch has {len(updates)} updates, the limit is {MAX_UPDATES}"
             )
+        _check_atomicity(atomicity, len(updates))
         all_or_none = atomicity != _ATOMICITY.CONTINUE_ON_ERROR
-        if all_or_none:
-            _check_atomicity(atomicity, updates)
-        batch = _Batch(self._pipeline, self._templates, updates)
+        batch = _Batch(self._pipeline, self._entities, self._templates, updates, all_or_none)
         batch.apply()
         batch.flush()
         if batch.errors and all_or_none:
@@ -46,17 +50,16 @@ class Writer:
             raise BatchError("updates", batch.errors, len(updates))
 
 
-def _check_atomicity(atomicity: int, updates: Sequence[bytes]) -> None:
-    if atomicity == _ATOMICITY.DATAPLANE_ATOMIC and len(updates) > 1:
+def _check_atomicity(atomicity: int, count: int) -> None:
+    if atomicity not in _ATOMICITY.Atomicity.values():
+        raise invalid(
+            f"atomicity {atomicity} does not exist: it is CONTINUE_ON_ERROR (0), ROLLBACK_ON_ERROR (1) or "
+            "DATAPLANE_ATOMIC (2)"
+        )
+    if atomicity == _ATOMICITY.DATAPLANE_ATOMIC and count > 1:
         raise RequestError(
             Code.UNIMPLEMENTED, "DATAPLANE_ATOMIC is supported for one update: use ROLLBACK_ON_ERROR for more"
         )
-    for i, data in enumerate(updates):
-        kind = _parse(data).entity.WhichOneof("entity")
-        if kind not in ("table_entry", None):
-            raise RequestError(
-                Code.UNIMPLEMENTED, f"update #{i}: batches that are undone on an error may not hold a {kind}"
-            )
 
 
 def _parse(data: bytes) -> p4r.Update:
@@ -71,23 +74,29 @@ def _parse(data: bytes) -> p4r.Update:
 class _Batch:
     """One WriteRequest in progress; `errors` by the index of the update."""
 
-    def __init__(self, pipeline: Pipeline, templates: Templates, updates: Sequence[bytes]) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        entities: Entities,
+        templates: Templates,
+        updates: Sequence[bytes],
+        undoable: bool,
+    ) -> None:
         self.errors: dict[int, RequestError] = {}
         self._pipeline = pipeline
+        self._entities = entities
         self._templates = templates
         self._updates = updates
+        self._undoable = undoable
+        self._tried = 0
         self._touched: set[Table] = set()
-        self._others: dict[str, Callable[[p4r.Update], None]] = {
-            "counter_entry": self._counter,
-            "direct_counter_entry": self._direct_counter,
-            "register_entry": self._register,
-            "packet_replication_engine_entry": self._replication,
-        }
+        self._undo: list[Undo] = []
 
     def apply(self) -> None:
         """Try every update."""
         by_template, touch = self._templates.apply, self._touched.add
         for index, data in enumerate(self._updates):
+            self._tried = index
             try:
                 table = by_template(data)
                 if table is None:
@@ -99,6 +108,7 @@ class _Batch:
             except SwitchError as e:
                 failed = RequestError(Code.INTERNAL, f"the kernel refused the change: {e}")
                 self.errors[index] = self._located(index, failed)
+        self._tried = len(self._updates)
 
     def flush(self) -> None:
         """Send what the tables have queued; when the kernel refuses, all changes of that table are undone."""
@@ -108,7 +118,7 @@ class _Batch:
             except BpfError as e:
                 table.rollback()
                 failed = RequestError(Code.INTERNAL, f"the kernel refused the batch: {e}")
-                for index, data in enumerate(self._updates):
+                for index, data in enumerate(self._updates[: self._tried]):
                     if index not in self.errors and _parse(data).entity.table_entry.table_id == table.layout.id:
                         self.errors[index] = self._located(index, failed)
 
@@ -116,6 +126,8 @@ class _Batch:
         """Undo everything; updates that had succeeded are answered with ABORTED."""
         for table in self._touched:
             table.rollback()
+        for undo in reversed(self._undo):
+            undo()
         undone = RequestError(Code.ABORTED, "undone because another update of the batch failed")
         for index in range(len(self._updates)):
             if index not in self.errors:
@@ -141,59 +153,14 @@ class _Batch:
         elif update.type == p4r.Update.DELETE:
             table.delete(entity)
         else:
-            raise invalid("the update has no type; it must be INSERT, MODIFY or DELETE")
+            raise no_type()
         self._templates.learn(data, table)
 
     def _other(self, update: p4r.Update) -> None:
-        kind = update.entity.WhichOneof("entity")
-        if kind is None:
-            raise invalid("the update has no entity")
-        if kind == "table_entry":
-            raise _no_such("table", update.entity.table_entry.table_id, self._pipeline.tables)
-        if update.type not in _TYPES:
-            raise invalid("the update has no type; it must be INSERT, MODIFY or DELETE")
-        handler = self._others.get(kind)
-        if handler is None:
-            raise RequestError(Code.UNIMPLEMENTED, f"writing a {kind} is not supported")
-        handler(update)
-
-    def _counter(self, update: p4r.Update) -> None:
-        entry = update.entity.counter_entry
-        counter = self._pipeline.counters.get(entry.counter_id)
-        if counter is None:
-            raise _no_such("counter", entry.counter_id, self._pipeline.counters)
-        _only_modify(update, "a counter")
-        counter.write(entry)
-
-    def _direct_counter(self, update: p4r.Update) -> None:
-        entry = update.entity.direct_counter_entry
-        table = self._pipeline.tables.get(entry.table_entry.table_id)
-        if table is None:
-            raise _no_such("table", entry.table_entry.table_id, self._pipeline.tables)
-        _only_modify(update, "a direct counter")
-        table.set_counter(entry)
-
-    def _register(self, update: p4r.Update) -> None:
-        entry = update.entity.register_entry
-        register = self._pipeline.registers.get(entry.register_id)
-        if register is None:
-            raise _no_such("register", entry.register_id, self._pipeline.registers)
-        _only_modify(update, "a register")
-        register.write(entry)
-
-    def _replication(self, update: p4r.Update) -> None:
-        kind = update.entity.packet_replication_engine_entry.WhichOneof("type")
-        if kind != "multicast_group_entry":
-            raise RequestError(
-                Code.UNIMPLEMENTED, f"writing a {kind or 'replication entry of no type'} is not supported"
-            )
-        groups = self._pipeline.groups
-        change = {
-            p4r.Update.INSERT: groups.insert,
-            p4r.Update.MODIFY: groups.modify,
-            p4r.Update.DELETE: groups.delete,
-        }
-        change[update.type](update.entity)
+        self.flush()
+        if self._undoable:
+            self._undo.append(self._entities.snapshot(update))
+        self._entities.write(update)
 
     def _located(self, index: int, error: RequestError) -> RequestError:
         """Add to a message which update it is about, and of what."""
@@ -205,16 +172,5 @@ class _Batch:
             entry = update.entity.direct_counter_entry.table_entry
         table = self._pipeline.tables.get(entry.table_id)
         where = f" of table {table.name}" if table else ""
-        operation = _TYPES.get(update.type, "no operation")
+        operation = UPDATE_TYPES.get(update.type, "no operation")
         return RequestError(error.code, f"update #{index} ({operation}){where}: {error}")
-
-
-def _only_modify(update: p4r.Update, what: str) -> None:
-    if update.type != p4r.Update.MODIFY:
-        raise invalid(f"{what} can only be modified; {_TYPES[update.type]} is refused")
-
-
-def _no_such(what: str, given: int, known: Collection[int]) -> RequestError:
-    if not given:
-        return invalid(f"the {what} id is missing")
-    return not_found(f"there is no {what} with id {given}; known are {', '.join(map(str, known)) or 'none'}")

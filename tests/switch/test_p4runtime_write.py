@@ -308,12 +308,78 @@ def test_rollback_on_error_undoes_everything(client: p4.Client) -> None:
     assert client.read(p4.everything_in(basic.L2)) == [p4.l2(1, 1)]
 
 
+def counted(route: p4r.Entity, packets: int) -> p4r.Entity:
+    return p4.tweaked(route, lambda e: setattr(e.counter_data, "packet_count", packets))
+
+
+def direct(packets: int) -> p4r.Entity:
+    """The direct counter of HELD_ROUTE."""
+    entity = p4r.Entity()
+    entity.direct_counter_entry.table_entry.CopyFrom(p4.HELD_ROUTE.table_entry)
+    entity.direct_counter_entry.data.packet_count = packets
+    return entity
+
+
+# Updates of everything that is no table entry, on top of EARLIER.
+EARLIER = [
+    p4r.Update(type=INSERT, entity=counted(p4.HELD_ROUTE, 50)),
+    p4r.Update(type=INSERT, entity=p4.group(1, (1, 1))),
+    p4r.Update(type=INSERT, entity=p4.group(2, (2, 2))),
+    p4r.Update(type=MODIFY, entity=p4.register(basic.SEEN, 3, 30)),
+    p4r.Update(type=MODIFY, entity=p4.register(basic.LEVEL, 1, -9)),
+    p4r.Update(type=MODIFY, entity=p4.register(basic.LAST_HEADER, 0, 1 << 100)),
+    p4r.Update(type=MODIFY, entity=p4.counter(basic.PORT_COUNTER, 2, 20)),
+]
+OTHERS: dict[str, list[p4r.Update]] = {
+    "new group": [p4r.Update(type=INSERT, entity=p4.group(9, (1, 1)))],
+    "changed group": [p4r.Update(type=MODIFY, entity=p4.group(1, (2, 7), (3, 8)))],
+    "group gone": [p4r.Update(type=DELETE, entity=p4.group(2))],
+    "group gone and back": [
+        p4r.Update(type=DELETE, entity=p4.group(2)),
+        p4r.Update(type=INSERT, entity=p4.group(2, (3, 3))),
+    ],
+    "register element": [p4r.Update(type=MODIFY, entity=p4.register(basic.SEEN, 3, 31))],
+    "register twice": [p4r.Update(type=MODIFY, entity=p4.register(basic.SEEN, 3, v)) for v in (1, 2)],
+    "whole register": [p4r.Update(type=MODIFY, entity=p4.register(basic.LEVEL, None, 5))],
+    "wide register": [p4r.Update(type=MODIFY, entity=p4.register(basic.LAST_HEADER, 0, 7))],
+    "counter cell": [p4r.Update(type=MODIFY, entity=p4.counter(basic.PORT_COUNTER, 2, 1))],
+    "whole counter": [p4r.Update(type=MODIFY, entity=p4.counter(basic.PORT_COUNTER, None, 1))],
+    "direct counter": [p4r.Update(type=MODIFY, entity=direct(51))],
+    "counter in the entry": [p4r.Update(type=MODIFY, entity=counted(p4.HELD_ROUTE, 52))],
+    "counter of a new entry": [
+        p4r.Update(type=INSERT, entity=counted(p4.route(0x0B000000, 8, 3), 4)),
+        p4r.Update(type=DELETE, entity=p4.HELD_ROUTE),
+    ],
+}
+
+
+def whole_state(client: p4.Client) -> list[bytes]:
+    entries = p4r.Entity()
+    entries.table_entry.counter_data.SetInParent()
+    whole = [entries, p4.group(0), p4.register(0), p4.counter(0)]
+    return sorted(e.SerializeToString() for e in client.read(*whole))
+
+
+@pytest.mark.parametrize("updates", OTHERS.values(), ids=OTHERS.keys())
+def test_rollback_undoes_every_kind_of_entity(client: p4.Client, updates: list[p4r.Update]) -> None:
+    client.write(*EARLIER)
+    before = whole_state(client)
+    refused = p4r.Update(type=MODIFY, entity=p4.NEW)
+    with pytest.raises(grpc.RpcError) as failure:
+        client.write(*updates, refused, atomicity=ROLLBACK)
+    codes = [e.canonical_code for e in p4.errors(failure.value)]
+    assert codes == [ABORTED] * len(updates) + [NOT_FOUND]
+    assert whole_state(client) == before
+    client.write(*updates, atomicity=ROLLBACK)
+    assert whole_state(client) != before
+
+
 @pytest.mark.parametrize(
     ("atomicity", "entities", "code"),
     [
         (DATAPLANE_ATOMIC, [p4.HELD], None),
         (DATAPLANE_ATOMIC, [p4.HELD, p4.NEW], Status.UNIMPLEMENTED),
-        (ROLLBACK, [p4.HELD, p4.group(1, (1, 1))], Status.UNIMPLEMENTED),
+        (7, [p4.HELD], Status.INVALID_ARGUMENT),
     ],
 )
 def test_atomicity(client: p4.Client, atomicity: int, entities: list[p4r.Entity], code: Status | None) -> None:

@@ -1,0 +1,152 @@
+"""Writes of everything but table entries: one handler per kind of entity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from finsy.proto import p4r
+
+from rackplane.switch.errors import Code, RequestError, invalid, not_found
+from rackplane.switch.pipeline import Pipeline
+
+UPDATE_TYPES = {p4r.Update.INSERT: "INSERT", p4r.Update.MODIFY: "MODIFY", p4r.Update.DELETE: "DELETE"}
+
+Undo = Callable[[], None]
+"""Puts back what was there before an update. It checks nothing and refuses nothing."""
+
+
+@dataclass(frozen=True)
+class EntityKind:
+    """How a kind of entity is written.
+
+    `write` applies an update or raises a RequestError and changes nothing. `snapshot` is called before `write` when
+    the batch may have to be undone; of an update that makes no sense it returns an Undo that does nothing.
+    """
+
+    write: Callable[[p4r.Update], None]
+    snapshot: Callable[[p4r.Update], Undo]
+
+
+class Entities:
+    """The entities of one program by the name of their member in p4r.Entity."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._kinds: dict[str, EntityKind] = {
+            "counter_entry": EntityKind(self._write_counter, self._save_counter),
+            "direct_counter_entry": EntityKind(self._write_direct_counter, self._save_direct_counter),
+            "register_entry": EntityKind(self._write_register, self._save_register),
+            "packet_replication_engine_entry": EntityKind(self._write_replication, self._save_replication),
+        }
+
+    def write(self, update: p4r.Update) -> None:
+        """Apply an update; RequestError."""
+        self._kind(update).write(update)
+
+    def snapshot(self, update: p4r.Update) -> Undo:
+        """Return what undoes an update that is about to be written; RequestError when its kind is not supported."""
+        return self._kind(update).snapshot(update)
+
+    def _kind(self, update: p4r.Update) -> EntityKind:
+        kind = update.entity.WhichOneof("entity")
+        if kind is None:
+            raise invalid("the update has no entity")
+        if kind == "table_entry":
+            raise no_such("table", update.entity.table_entry.table_id, self._pipeline.tables)
+        if update.type not in UPDATE_TYPES:
+            raise no_type()
+        found = self._kinds.get(kind)
+        if found is None:
+            raise RequestError(Code.UNIMPLEMENTED, f"writing a {kind} is not supported")
+        return found
+
+    # Counters
+
+    def _write_counter(self, update: p4r.Update) -> None:
+        entry = update.entity.counter_entry
+        counter = self._pipeline.counters.get(entry.counter_id)
+        if counter is None:
+            raise no_such("counter", entry.counter_id, self._pipeline.counters)
+        _only_modify(update, "a counter")
+        counter.write(entry)
+
+    def _save_counter(self, update: p4r.Update) -> Undo:
+        entry = update.entity.counter_entry
+        counter = self._pipeline.counters.get(entry.counter_id)
+        return counter.snapshot(entry) if counter else nothing_to_undo
+
+    def _write_direct_counter(self, update: p4r.Update) -> None:
+        entry = update.entity.direct_counter_entry
+        table = self._pipeline.tables.get(entry.table_entry.table_id)
+        if table is None:
+            raise no_such("table", entry.table_entry.table_id, self._pipeline.tables)
+        _only_modify(update, "a direct counter")
+        table.set_counter(entry)
+
+    def _save_direct_counter(self, update: p4r.Update) -> Undo:
+        entry = update.entity.direct_counter_entry
+        table = self._pipeline.tables.get(entry.table_entry.table_id)
+        if table is None or table.counters is None:
+            return nothing_to_undo
+        try:
+            handle = table.find(entry.table_entry).handle
+        except RequestError:
+            return nothing_to_undo
+        return table.counters.snapshot_of(handle)
+
+    # Registers
+
+    def _write_register(self, update: p4r.Update) -> None:
+        entry = update.entity.register_entry
+        register = self._pipeline.registers.get(entry.register_id)
+        if register is None:
+            raise no_such("register", entry.register_id, self._pipeline.registers)
+        _only_modify(update, "a register")
+        register.write(entry)
+
+    def _save_register(self, update: p4r.Update) -> Undo:
+        entry = update.entity.register_entry
+        register = self._pipeline.registers.get(entry.register_id)
+        return register.snapshot(entry) if register else nothing_to_undo
+
+    # The packet replication engine
+
+    def _write_replication(self, update: p4r.Update) -> None:
+        kind = update.entity.packet_replication_engine_entry.WhichOneof("type")
+        if kind != "multicast_group_entry":
+            raise RequestError(
+                Code.UNIMPLEMENTED, f"writing a {kind or 'replication entry of no type'} is not supported"
+            )
+        groups = self._pipeline.groups
+        change = {
+            p4r.Update.INSERT: groups.insert,
+            p4r.Update.MODIFY: groups.modify,
+            p4r.Update.DELETE: groups.delete,
+        }
+        change[update.type](update.entity)
+
+    def _save_replication(self, update: p4r.Update) -> Undo:
+        entry = update.entity.packet_replication_engine_entry.multicast_group_entry
+        return self._pipeline.groups.snapshot(entry.multicast_group_id)
+
+
+def nothing_to_undo() -> None:
+    """Undo an update that was refused."""
+
+
+def no_type() -> RequestError:
+    """The update is neither INSERT nor MODIFY nor DELETE."""
+    return invalid("the update has no type; it must be INSERT, MODIFY or DELETE")
+
+
+def no_such(what: str, given: int, known: Collection[int]) -> RequestError:
+    """An id is missing, or the program has nothing of that id."""
+    if not given:
+        return invalid(f"the {what} id is missing")
+    return not_found(f"there is no {what} with id {given}; known are {', '.join(map(str, known)) or 'none'}")
+
+
+def _only_modify(update: p4r.Update, what: str) -> None:
+    if update.type != p4r.Update.MODIFY:
+        raise invalid(f"{what} can only be modified; {UPDATE_TYPES[update.type]} is refused")
