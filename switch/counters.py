@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from finsy.proto import p4r
 
@@ -11,7 +11,6 @@ from rackplane.switch.errors import Code, RequestError, invalid
 from rackplane.switch.maps import PerCpuCounters
 
 READ_CHUNK = 4096
-DEFAULT_HANDLE = 0
 
 
 class IndexedCounter:
@@ -63,39 +62,17 @@ class IndexedCounter:
 
 
 class DirectCounters:
-    """The cells of a table's direct counter, and who has which: a cell is known by the entry's handle."""
+    """The cells of a table's direct counter: a cell is known by the entry's handle."""
 
     def __init__(self, cells: PerCpuCounters) -> None:
         self._cells = cells
-        self._free: list[int] = []
-        self._next = DEFAULT_HANDLE + 1
-        self._dirty: list[int] = []
 
-    def take(self) -> int:
-        """Return the handle of a cell that no entry has; reset() clears it."""
-        if self._free:
-            handle = self._free.pop()
-            self._dirty.append(handle)
-            return handle
-        if self._next >= self._cells.size:
-            raise RequestError(
-                Code.RESOURCE_EXHAUSTED, f"all {self._cells.size - 1} direct counter cells are in use"
-            )
-        self._next += 1
-        return self._next - 1
-
-    def give_back(self, handle: int) -> None:
-        """Let another entry have the cell."""
-        self._free.append(handle)
-
-    def reset(self) -> None:
-        """Clear the cells that were taken over from earlier entries since the last call."""
-        dirty, self._dirty = self._dirty, []
-        self._cells.write(dirty, (0, 0))
+    def clear(self, handles: Sequence[int]) -> None:
+        """Set counters to zero."""
+        self._cells.write(handles, (0, 0))
 
     def set(self, handle: int, data: p4r.CounterData, what: str) -> None:
         """Set an entry's counter."""
-        self.reset()
         self._cells.write((handle,), counter_words(data, what))
 
     def get(self, handle: int) -> p4r.CounterData:
@@ -108,11 +85,11 @@ class DirectCounters:
         words = self._cells.read(handle, 1)[0].tolist()
         return lambda: self._cells.write((handle,), words)
 
-    def snapshot(self) -> list[list[int]]:
-        """Return [packets, bytes] by handle of every cell ever taken."""
+    def snapshot(self, end: int) -> list[list[int]]:
+        """Return [packets, bytes] of the handles below `end`."""
         rows: list[list[int]] = []
-        for start in range(0, self._next, READ_CHUNK):
-            rows += self._cells.read(start, min(READ_CHUNK, self._next - start)).tolist()
+        for start in range(0, end, READ_CHUNK):
+            rows += self._cells.read(start, min(READ_CHUNK, end - start)).tolist()
         return rows
 
 

@@ -13,9 +13,10 @@ from finsy.proto import p4i, p4r
 from rackplane.compiler.manifest import ConstEntry, TableKind, TableLayout
 from rackplane.switch import entries as checks
 from rackplane.switch.actions import ActionCodecs
-from rackplane.switch.counters import DEFAULT_HANDLE, DirectCounters
+from rackplane.switch.counters import DirectCounters
 from rackplane.switch.entries import Entry
 from rackplane.switch.errors import Code, RequestError, SwitchError, invalid, not_found
+from rackplane.switch.handles import DEFAULT_HANDLE, Handles
 from rackplane.switch.kerneltables import KernelTable
 from rackplane.switch.keys import KeyCodec, MaskedKey, TernaryCodec, needs_priority
 from rackplane.switch.maps import BpfMap
@@ -39,6 +40,7 @@ class Table:
         self.name = layout.name
         self.entries: dict[bytes, Entry] = {}
         self.counters = counters
+        self.handles = Handles(layout.size, [counters]) if counters else None
         self._kernel = kernel
         self._default_map = default_map
         self._actions = ActionCodecs(layout, {ref.id: ref.scope for ref in info.action_refs})
@@ -68,7 +70,7 @@ class Table:
             raise RequestError(Code.ALREADY_EXISTS, "an entry with this match and priority already exists")
         if len(self.entries) >= self.layout.size:
             raise RequestError(Code.RESOURCE_EXHAUSTED, f"the table is full: it holds {self.layout.size} entries")
-        handle = self.counters.take() if self.counters else 0
+        handle = self.handles.take() if self.handles else 0
         try:
             value = self._actions.decode(checks.action_of(message), handle)
             if message.HasField("counter_data"):
@@ -77,8 +79,8 @@ class Table:
             entry = Entry(entity.SerializeToString(), value, action_id, priority, handle, False, masked)
             self.put_in(identity, entry, None)
         except SwitchError:
-            if self.counters:
-                self.counters.give_back(handle)
+            if self.handles:
+                self.handles.give_back(handle)
             raise
 
     def modify(self, entity: p4r.Entity) -> None:
@@ -128,30 +130,31 @@ class Table:
         self._kernel.remove(identity, old)
         del self.entries[identity]
         self._log.append((identity, old))
-        if self.counters:
+        if self.handles:
             self._freed.append(old.handle)
 
     def set_counter(self, message: p4r.DirectCounterEntry) -> None:
         """Set the direct counter of an entry; without data nothing is changed."""
         handle = self.find(message.table_entry).handle
-        if self.counters is None:
+        if self.counters is None or self.handles is None:
             raise invalid("the table has no direct counter")
         if message.HasField("data"):
+            self.handles.clean()
             self.counters.set(handle, message.data, "a direct counter")
 
     def flush(self) -> None:
         """Send queued changes to the kernel; raise BpfError."""
-        if self.counters:
-            self.counters.reset()
+        if self.handles:
+            self.handles.clean()
         self._kernel.flush()
 
     def commit(self) -> None:
         """End a batch: its changes stay."""
         self._log.clear()
         self._counts.clear()
-        if self.counters:
+        if self.handles:
             for handle in self._freed:
-                self.counters.give_back(handle)
+                self.handles.give_back(handle)
         self._freed.clear()
 
     def rollback(self) -> None:
@@ -164,8 +167,8 @@ class Table:
             current = self.entries.pop(identity, None)
             if old is not None:
                 self.entries[identity] = old
-            elif current is not None and self.counters:
-                self.counters.give_back(current.handle)
+            elif current is not None and self.handles:
+                self.handles.give_back(current.handle)
         for undo in reversed(self._counts):
             undo()
         self._counts.clear()
@@ -247,8 +250,9 @@ class Table:
             )
 
     def _set_counter(self, handle: int, message: p4r.TableEntry) -> None:
-        if self.counters is None:
+        if self.counters is None or self.handles is None:
             raise invalid("counter_data is set, but the table has no direct counter")
+        self.handles.clean()
         self._counts.append(self.counters.snapshot_of(handle))
         self.counters.set(handle, message.counter_data, "the entry's counter")
         message.ClearField("counter_data")
@@ -296,7 +300,7 @@ class Table:
     def _install(self, entry: ConstEntry) -> None:
         entity = p4r.Entity()
         entity.table_entry.CopyFrom(checks.initial_entry(self.layout, entry))
-        handle = self.counters.take() if self.counters else 0
+        handle = self.handles.take() if self.handles else 0
         value, action = self._actions.initial(entry.action, entry.params, handle)
         entity.table_entry.action.action.CopyFrom(action)
         identity, masked = self._identity(entity.table_entry)

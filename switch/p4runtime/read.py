@@ -175,12 +175,12 @@ def _counter_wires(table: Table, entries: list[Entry]) -> Iterator[bytes]:
 
 
 def _counted(table: Table, entries: list[Entry]) -> Iterator[tuple[Entry, p4r.CounterData]]:
-    if table.counters is None:
+    if table.counters is None or table.handles is None:
         return
     if len(entries) == 1:
         yield entries[0], table.counters.get(entries[0].handle)
         return
-    cells = table.counters.snapshot()
+    cells = table.counters.snapshot(table.handles.end)
     for entry in entries:
         packets, octets = cells[entry.handle]
         yield entry, p4r.CounterData(packet_count=packets, byte_count=octets)

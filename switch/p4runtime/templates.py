@@ -108,7 +108,7 @@ class Template:
         table = self._table
         if key in table.entries or len(table.entries) >= table.layout.size:
             return False
-        handle = table.counters.take() if table.counters else 0
+        handle = table.handles.take() if table.handles else 0
         value = self._value(update, handle)
         table.put_in(key, Entry(update[self._entity :], value, self._action_id, 0, handle), None)
         return True
