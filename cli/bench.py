@@ -55,7 +55,7 @@ def memory_bench(  # noqa: PLR0913, PLR0917 (one argument per option)
     cpu = min(os.sched_getaffinity(0))
     with (
         end_on_signals(),
-        RackSession(wanted, mind_planner(target), step) as state,
+        RackSession(wanted, mind_planner(wanted, target), step) as state,
         step(f"{rounds} rounds of {reads} reads on both paths, then faults"),
     ):
         result = run(state, Effort(rounds, reads), cpu, lambda text: None)

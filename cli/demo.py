@@ -69,8 +69,8 @@ def demo(  # noqa: PLR0913, PLR0917 (one argument per option)
     by plain loads and stores. The exit status is 1 if the ranks differ from a local computation's.
     """
     require_root("the demo")
-    planner = mind_planner(target)
     wanted = named_rack(compute, memory, capacity, name)
+    planner = mind_planner(wanted, target)
     options = JobOptions(Settings(0.85, tolerance, iterations), cache)
     with step("graph read"):
         data, source = (read_edge_list(graph), str(graph)) if graph else (machine_graph(), _MACHINE)

@@ -30,7 +30,7 @@ def _ports(_context: click.Context, _option: click.Parameter, values: tuple[str,
 @click.option(
     "--grpc", "address", default="127.0.0.1:9559", show_default=True, help="HOST:PORT; port 0: any free one."
 )
-@click.option("--device-id", type=click.IntRange(1, MAX_DEVICE_ID), default=1, show_default=True)
+@click.option("--device-id", type=click.IntRange(0, MAX_DEVICE_ID), default=1, show_default=True)
 @click.option("--port", "ports", multiple=True, callback=_ports, help="PORT=INTERFACE, once per port.")
 @click.option(
     "--cpu-port", type=click.IntRange(1, 65535), help="Make a CPU port of this number for packet-in and -out."

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from rackplane.topologies.fabric import End
 from rackplane.topologies.processes import marked_environment
-from rackplane.topologies.rack import Link
 from rackplane.topologies.state import RackState
 
 _INTERFACES = Path("/sys/class/net")
@@ -20,7 +20,7 @@ _RECEIVED = re.compile(r"(\d+) received")
 
 @dataclass(frozen=True)
 class Ping:
-    """Echo requests from one blade to another: how many came back, and the mean round trip in milliseconds."""
+    """Echo requests from one host to another: how many came back, and the mean round trip in milliseconds."""
 
     source: str
     target: str
@@ -36,9 +36,10 @@ class Ping:
 
 @dataclass(frozen=True)
 class LinkCount:
-    """What a switch port has received from its blade and sent to it, by the kernel's count."""
+    """What a switch port has received and sent, by the kernel's count. `peer` is the other end of its cable."""
 
-    link: Link
+    end: End
+    peer: End
     up: bool
     packets_in: int
     bytes_in: int
@@ -47,7 +48,7 @@ class LinkCount:
 
 
 def host_command(state: RackState, host: str, command: Sequence[str]) -> list[str]:
-    """The command that runs `command` in the namespaces of a blade. Raises TopologyError."""
+    """The command that runs `command` in the namespaces of a host. Raises TopologyError."""
     return ["mnexec", "-a", str(state.host_pid(host)), *command]
 
 
@@ -60,7 +61,7 @@ def popen(  # noqa: PLR0913 (subprocess.Popen's own parameters)
     stdout: int | None = None,
     stderr: int | IO[str] | None = None,
 ) -> subprocess.Popen[str]:
-    """Start a program on a blade, marked as belonging to the rack, so that it ends with the rack.
+    """Start a program on a host, marked as belonging to the rack, so that it ends with the rack.
 
     Raises TopologyError.
     """
@@ -75,8 +76,8 @@ def popen(  # noqa: PLR0913 (subprocess.Popen's own parameters)
 
 
 def ping(state: RackState, source: str, target: str, count: int = 1, wait: int = 1) -> Ping:
-    """Ping a blade from another one, `wait` seconds for the last answer. Raises TopologyError."""
-    address = str(state.rack.blade(target).ip)
+    """Ping a host from another one, `wait` seconds for the last answer. Raises TopologyError."""
+    address = str(state.fabric.host(target).address.ip)
     command = ["ping", "-n", "-q", "-c", str(count), "-i", "0.01", "-W", str(wait), address]
     with popen(state, source, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         text = process.communicate()[0]
@@ -92,20 +93,22 @@ def parse_ping(source: str, target: str, count: int, text: str) -> Ping:
 
 
 def ping_all(state: RackState) -> Iterator[Ping]:
-    """Ping every blade from every other one. Raises TopologyError."""
-    for source in state.rack.blades:
-        for target in state.rack.blades:
+    """Ping every host from every other one. Raises TopologyError."""
+    for source in state.fabric.hosts:
+        for target in state.fabric.hosts:
             if source is not target:
                 yield ping(state, source.name, target.name)
 
 
 def link_counts(state: RackState) -> list[LinkCount]:
-    """The kernel's counters of all switch ports."""
-    return [_count(link) for link in state.rack.links]
+    """The kernel's counters of all switch ports, by switch and port."""
+    pairs = [pair for c in state.fabric.cables for pair in ((c.first, c.second), (c.second, c.first))]
+    ports = [(end, peer) for end, peer in pairs if end.node in state.fabric.switches]
+    return [_count(end, peer) for end, peer in sorted(ports, key=lambda pair: (pair[0].node, pair[0].port))]
 
 
-def _count(link: Link) -> LinkCount:
-    place = _INTERFACES / link.switch_interface
+def _count(end: End, peer: End) -> LinkCount:
+    place = _INTERFACES / end.interface
 
     def read(name: str) -> int:
         try:
@@ -117,4 +120,4 @@ def _count(link: Link) -> LinkCount:
         up = (place / "operstate").read_text().strip() == "up"
     except OSError:
         up = False
-    return LinkCount(link, up, read("rx_packets"), read("rx_bytes"), read("tx_packets"), read("tx_bytes"))
+    return LinkCount(end, peer, up, read("rx_packets"), read("rx_bytes"), read("tx_packets"), read("tx_bytes"))

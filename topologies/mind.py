@@ -11,7 +11,6 @@ from pathlib import Path
 
 from rackplane import p4src
 from rackplane.compiler.errors import CompileErrors
-from rackplane.switch import targets
 from rackplane.switch.errors import SwitchError
 from rackplane.switch.target import Program, SwitchSetup, Target, listening
 from rackplane.topologies.claim import claimed_port
@@ -19,22 +18,20 @@ from rackplane.topologies.errors import LaunchError
 from rackplane.topologies.rack import MemoryBlade, Rack
 from rackplane.topologies.services import Service, Stage
 from rackplane.topologies.session import TOPOLOGY_FILE, Plan, Planner
+from rackplane.topologies.state import SwitchAddress
+from rackplane.topologies.target import usable_target
 
 P4RUNTIME_PORT = 9559
 PROGRAM = Path(p4src.__path__[0]) / "mind.p4"
 _MINUTE = 60.0
 
 
-def mind_planner(target: str) -> Planner:
+def mind_planner(rack: Rack, target: str) -> Planner:
     """The plan of a MIND rack on `target`, xdp or bmv2. Raises LaunchError if it cannot run here."""
-    try:
-        chosen = targets.by_name(target)
-        chosen.check()
-    except SwitchError as error:
-        raise LaunchError(str(error)) from error
+    chosen = usable_target(target)
 
     @contextmanager
-    def planner(rack: Rack, directory: Path) -> Iterator[Plan]:
+    def planner(directory: Path) -> Iterator[Plan]:
         with claimed_port(P4RUNTIME_PORT) as port:
             yield _Mind(rack, directory, chosen).plan(f"127.0.0.1:{port}")
 
@@ -59,7 +56,7 @@ class _Mind:
         control = self.directory / "mind.sock"
         return Plan(
             target=self.target.name,
-            p4runtime=setup.grpc_address,
+            switches={self.rack.switch: SwitchAddress(setup.grpc_address, setup.device_id)},
             control=str(control),
             stages=(
                 Stage(f"{PROGRAM.name} compiled for {self.target.name}", prepare=self._compile),

@@ -1,6 +1,6 @@
-"""A rack's hosts and cables, made with Mininet.
+"""A fabric's hosts and cables, made with Mininet.
 
-Every host is a network namespace. The switch's interfaces are in the namespace of the caller, as its process is.
+Every host is a network namespace. The switches' interfaces are in the caller's, as their processes are.
 """
 
 from __future__ import annotations
@@ -8,24 +8,33 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from mininet.log import setLogLevel  # type: ignore[import-untyped]
 from mininet.net import Mininet  # type: ignore[import-untyped]
-from mininet.node import Host, Switch  # type: ignore[import-untyped]
+from mininet.node import Host as MininetHost  # type: ignore[import-untyped]
+from mininet.node import Switch
 
 from rackplane.switch import links, netns
 from rackplane.switch.errors import PortError
+from rackplane.topologies import wires
 from rackplane.topologies.cleanup import delete_interfaces
 from rackplane.topologies.errors import LaunchError
-from rackplane.topologies.rack import MTU, PREFIX_LENGTH, RACK_IP, RACK_MAC, Blade, Rack
+from rackplane.topologies.fabric import Cable, End, Fabric, Host
 
 _INTERFACES = Path("/sys/class/net")
+MTU = 1500
+_WIRES = "_wires"
+"""The namespace of all shaped cables' middles. No host can have this name."""
+_COMMAND_TIMEOUT_S = 30
+_SAID = 2000
 
 
-class _MarkedHost(Host):  # type: ignore[misc]
+class _MarkedHost(MininetHost):  # type: ignore[misc]
     """A Mininet host whose processes get the rack's environment."""
 
     def _popen(self, cmd: list[str], **params: Any) -> Any:  # noqa: ANN401 (Mininet's signature)
@@ -45,63 +54,103 @@ class _PortsOnly(Switch):  # type: ignore[misc]
 
 
 class RackNetwork:
-    """The hosts and cables of one rack. Use `start` and `stop`, or as a context manager."""
+    """The hosts and cables of one fabric. Use `start` and `stop`, or as a context manager."""
 
-    def __init__(self, rack: Rack, environment: Mapping[str, str]) -> None:
-        self._rack = rack
+    def __init__(self, fabric: Fabric, environment: Mapping[str, str]) -> None:
+        self._fabric = fabric
         self._environment = dict(environment)
         self._net: Any = None
 
     def start(self) -> None:
         """Make namespaces and links. Raises LaunchError; call `stop` then too."""
-        for link in self._rack.links:
-            if (_INTERFACES / link.switch_interface).exists():
+        for interface in self._fabric.switch_interfaces:
+            if (_INTERFACES / interface).exists():
                 raise LaunchError(
-                    f"the interface {link.switch_interface} exists already: another rack or Mininet runs here; "
+                    f"the interface {interface} exists already: another rack or Mininet runs here; "
                     "end it with `rackplane down` or `mn -c`"
                 )
         _check_mnexec()
         setLogLevel("error")
         self._net = Mininet(topo=None, controller=None, build=False)
-        switch = self._net.addSwitch(self._rack.switch, cls=_PortsOnly, dpid="1", environment=self._environment)
-        for link in self._rack.links:
-            blade = self._rack.blade(link.host)
-            host = self._net.addHost(
-                blade.name,
-                cls=_MarkedHost,
-                ip=f"{blade.ip}/{PREFIX_LENGTH}",
-                mac=blade.mac,
-                environment=self._environment,
+        for number, name in enumerate(self._fabric.switches, start=1):
+            self._net.addSwitch(name, cls=_PortsOnly, dpid=f"{number:x}", environment=self._environment)
+        for host in self._fabric.hosts:
+            self._net.addHost(
+                host.name, cls=_MarkedHost, ip=str(host.address), mac=host.mac, environment=self._environment
             )
-            self._connect(host, switch, link.switch_interface, link.host_interface, link.port)
+        for cable in self._fabric.cables:
+            self._lay(cable)
         self._net.start()
-        for link in self._rack.links:
-            self._configure(self._rack.blade(link.host))
+        for host in self._fabric.hosts:
+            self._configure(host)
+        for interface in self._fabric.switch_interfaces:
             # A switch that is no XDP program has no NAPI of its own, and what a blade's XDP program sends needs it.
-            _settle(link.switch_interface)
+            _settle(interface)
+        for cable in self._fabric.cables:
+            self._shape(cable)
+        for host in self._fabric.hosts:
+            for command in host.commands:
+                self._command(host.name, command)
 
-    def _connect(self, host: object, switch: object, switch_end: str, host_end: str, port: int) -> None:
+    def _lay(self, cable: Cable) -> None:
+        """Make a cable; a shaped one has a wire in its middle (wires.py)."""
+        if not cable.shape.shapes:
+            self._connect(cable.first, cable.second)
+            return
+        if _WIRES not in self._net:
+            self._net.addHost(_WIRES, cls=_MarkedHost, inNamespace=True, environment=self._environment)
+        for end, middle in zip((cable.first, cable.second), wires.middle(cable), strict=True):
+            self._connect(end, End(_WIRES, middle, len(self._net[_WIRES].intfs)))
+
+    def _shape(self, cable: Cable) -> None:
+        if cable.shape.shapes:
+            first, second = wires.middle(cable)
+            namespace = Path(f"/proc/{self._net[_WIRES].pid}/ns/net")
+            for interface in (first, second):
+                netns.run_in(namespace, partial(_settle, interface))
+            self._run(_WIRES, ["tc", "-batch", "-"], wires.commands(cable))
+
+    def _command(self, host: str, command: str) -> None:
+        """A command of the host's own. It may leave programs behind that run on."""
+        with tempfile.TemporaryFile() as output:
+            process = self.popen(host, ["sh", "-c", command], stdout=output, stderr=output)
+            try:
+                status = process.wait(_COMMAND_TIMEOUT_S)
+            except subprocess.TimeoutExpired as error:
+                raise LaunchError(
+                    f"{host}: {command!r} did not end in {_COMMAND_TIMEOUT_S} s; write & behind it to let it run"
+                ) from error
+            if status:
+                output.seek(0)
+                said = output.read(_SAID).decode(errors="replace").strip()
+                raise LaunchError(f"{host}: {command!r} ended with status {status}: {said or 'it said nothing'}")
+
+    def _connect(self, first: End, second: End) -> None:
+        nodes = self._net[first.node], self._net[second.node]
         try:
-            self._net.addLink(host, switch, port1=0, port2=port, intfName1=host_end, intfName2=switch_end)
+            self._net.addLink(
+                *nodes,
+                port1=first.port,
+                port2=second.port,
+                intfName1=first.interface,
+                intfName2=second.interface,
+            )
         except Exception as error:  # Mininet raises nothing narrower
-            raise LaunchError(f"cannot make the link {host_end} - {switch_end}: {error}") from error
+            raise LaunchError(f"cannot make the link {first.interface} - {second.interface}: {error}") from error
 
-    def _configure(self, blade: Blade) -> None:
+    def _configure(self, host: Host) -> None:
         """Offloads, MTU and static neighbours of a host."""
-        interface = f"{blade.name}-eth0"
-        others = [(str(other.ip), other.mac) for other in self._rack.blades if other is not blade]
-        commands = [f"link set dev {interface} mtu {MTU} up"] + [
-            f"neighbour replace {ip} lladdr {mac} dev {interface} nud permanent"
-            for ip, mac in [*others, (str(RACK_IP), RACK_MAC)]
+        commands = [f"link set dev {host.interface} mtu {MTU} up"] + [
+            f"neighbour replace {ip} lladdr {mac} dev {host.interface} nud permanent" for ip, mac in host.neighbours
         ]
-        self._batch(blade.name, commands)
+        self._run(host.name, ["ip", "-batch", "-"], commands)
         try:
-            netns.run_in(Path(f"/proc/{self.pids[blade.name]}/ns/net"), lambda: _settle(interface))
+            netns.run_in(Path(f"/proc/{self.pids[host.name]}/ns/net"), lambda: _settle(host.interface))
         except PortError as error:
-            raise LaunchError(f"{blade.name}: {error}") from error
+            raise LaunchError(f"{host.name}: {error}") from error
 
-    def _batch(self, host: str, commands: Sequence[str]) -> None:
-        process = self.popen(host, ["ip", "-batch", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    def _run(self, host: str, command: Sequence[str], commands: Sequence[str]) -> None:
+        process = self.popen(host, command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         _, errors = process.communicate("\n".join(commands).encode())
         if process.returncode != 0:
             raise LaunchError(f"cannot configure {host}: {errors.decode(errors='replace').strip()}")
@@ -109,7 +158,7 @@ class RackNetwork:
     @property
     def pids(self) -> dict[str, int]:
         """For each host, the process that holds its namespaces."""
-        return {host.name: host.pid for host in self._net.hosts}
+        return {host.name: self._net[host.name].pid for host in self._fabric.hosts}
 
     def popen(  # noqa: PLR0913 (subprocess.Popen's own parameters)
         self,
@@ -140,7 +189,7 @@ class RackNetwork:
             if node.shell is not None and node.shell.poll() is None:
                 os.killpg(node.shell.pid, signal.SIGKILL)
             node.terminate()
-        delete_interfaces([link.switch_interface for link in self._rack.links])
+        delete_interfaces(self._fabric.switch_interfaces)
 
     def __enter__(self) -> RackNetwork:
         self.start()

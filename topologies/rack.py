@@ -1,6 +1,6 @@
 """A rack as data: one switch, compute blades and memory blades, with the addresses of docs/wire.md.
 
-Nothing here touches the machine; `topologies.launcher` makes a rack real.
+Nothing here touches the machine; `topologies.session` makes a rack real.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from ipaddress import IPv4Address
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Interface
 
+from rackplane.topologies.fabric import Cable, End, Fabric, Host
 from rackplane.topologies.fields import Fields, TopologyError
 
 MAX_BLADES = 16
 """Of each kind: the directory's sharer bitmap has 16 bits."""
 PREFIX_LENGTH = 16
-MTU = 1500
 DEFAULT_CAPACITY = 256 << 20
 MAX_CAPACITY = 1 << 40
 """Bytes of address space of one memory blade: the most that it can serve."""
@@ -99,6 +100,32 @@ class Rack:
             for blade in self.blades
         )
         return tuple(sorted(cables, key=lambda link: link.port))
+
+    @cached_property
+    def fabric(self) -> Fabric:
+        """The rack as hosts and cables; every blade knows the others' addresses, and the switch's own."""
+        return Fabric(self.name, tuple(self._host(blade) for blade in self.blades), (self.switch,), self._cables())
+
+    def _cables(self) -> tuple[Cable, ...]:
+        return tuple(
+            Cable(End(link.host, link.host_interface), End(self.switch, link.switch_interface, link.port))
+            for link in self.links
+        )
+
+    def _host(self, blade: Blade) -> Host:
+        others = [(other.ip, other.mac) for other in self.blades if other is not blade]
+        return Host(
+            name=blade.name,
+            interface=f"{blade.name}-eth0",
+            address=IPv4Interface(f"{blade.ip}/{PREFIX_LENGTH}"),
+            mac=blade.mac,
+            neighbours=(*others, (RACK_IP, RACK_MAC)),
+        )
+
+    @property
+    def summary(self) -> str:
+        """How many blades of which kind."""
+        return f"{len(self.compute)} compute and {len(self.memory)} memory blades"
 
     def blade(self, name: str) -> Blade:
         """The blade called `name`. Raises TopologyError."""

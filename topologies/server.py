@@ -1,6 +1,6 @@
 """A rack in a process of its own, for `rackplane up --detach`.
 
-`python -m rackplane.topologies.server TARGET` reads the rack as JSON from standard input and reports on standard
+`python -m rackplane.topologies.server` reads an order (order.py) from standard input and reports on standard
 output, one JSON object a line: {"begin": text}, {"end": ok}, and last {"ready": true} or {"error": text}. Then it
 holds the rack until SIGTERM.
 """
@@ -19,37 +19,36 @@ from typing import IO
 from rackplane.topologies import state
 from rackplane.topologies.errors import LaunchError
 from rackplane.topologies.fields import TopologyError
-from rackplane.topologies.mind import mind_planner
-from rackplane.topologies.rack import Rack, from_json
+from rackplane.topologies.order import Order, from_json
 from rackplane.topologies.session import RackSession
 from rackplane.topologies.state import RackState
 
 
-def start_detached(rack: Rack, target: str, step: Callable[[str], AbstractContextManager[None]]) -> RackState:
+def start_detached(order: Order, step: Callable[[str], AbstractContextManager[None]]) -> RackState:
     """Start a rack that outlives this process, showing its steps. Raises LaunchError."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "rackplane.topologies.server", target],
+        [sys.executable, "-m", "rackplane.topologies.server"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
         text=True,
     )
     try:
-        _follow(process, rack, step)
+        _follow(process, order, step)
     except BaseException:
         process.terminate()
         process.wait()
         raise
-    return state.load(rack.name)
+    return state.load(order.name)
 
 
 def _follow(
-    process: subprocess.Popen[str], rack: Rack, step: Callable[[str], AbstractContextManager[None]]
+    process: subprocess.Popen[str], order: Order, step: Callable[[str], AbstractContextManager[None]]
 ) -> None:
     if process.stdin is None or process.stdout is None:
         raise LaunchError("the rack's process has no pipes")
     with process.stdin:
-        process.stdin.write(rack.to_json())
+        process.stdin.write(order.to_json())
     with process.stdout as reports:
         while line := reports.readline():
             report = json.loads(line)
@@ -77,14 +76,13 @@ class _StepFailedError(Exception):
     """Marks a step as failed; the reason comes as a report of its own."""
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Hold a rack until SIGTERM. Exit status 1 if it could not be started or not be removed."""
-    [target] = arguments
     signal.signal(signal.SIGTERM, _end)
     session = None
     try:
-        rack = from_json(sys.stdin.read())
-        session = RackSession(rack, mind_planner(target), _report_step)
+        topology, planner = from_json(sys.stdin.read()).resolve()
+        session = RackSession(topology, planner, _report_step)
         session.up()
     except (LaunchError, TopologyError) as error:
         _report({"error": str(error)})
@@ -129,4 +127,4 @@ def _silence() -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(main())

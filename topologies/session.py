@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rackplane.topologies import cleanup, processes, state, supervisor
+from rackplane.topologies import cleanup, processes, state, supervisor, wires
 from rackplane.topologies.errors import LaunchError
+from rackplane.topologies.fabric import Fabric, Topology
 from rackplane.topologies.network import RackNetwork
 from rackplane.topologies.rack import Rack
 from rackplane.topologies.services import Services, Stage
-from rackplane.topologies.state import RackState
+from rackplane.topologies.state import RackState, SwitchAddress
 
 Step = Callable[[str], AbstractContextManager[None]]
 """Shows one step of the work while it lasts."""
@@ -25,20 +26,21 @@ class Plan:
     """What runs on a rack: the addresses where it will answer, and the stages that start it, in order."""
 
     target: str
-    p4runtime: str
+    switches: Mapping[str, SwitchAddress]
     control: str
     stages: tuple[Stage, ...]
 
 
-Planner = Callable[[Rack, Path], AbstractContextManager[Plan]]
-"""Makes the plan for a rack whose files are in a directory, and holds what the plan needs. It starts nothing."""
+Planner = Callable[[Path], AbstractContextManager[Plan]]
+"""Makes the plan of a rack, whose files are in a directory, and holds what the plan needs. It starts nothing."""
 
 
 class RackSession:
     """Brings a rack up, and takes all of it away again, whatever happens in between."""
 
-    def __init__(self, rack: Rack, planner: Planner, step: Step) -> None:
-        self._rack = rack
+    def __init__(self, topology: Topology, planner: Planner, step: Step) -> None:
+        self._topology = topology
+        self._fabric = topology.fabric
         self._planner = planner
         self._step = step
         self._undo = ExitStack()
@@ -56,30 +58,31 @@ class RackSession:
             raise
 
     def _start(self) -> RackState:
-        rack = self._rack
-        mark, owner = processes.new_mark(rack.name), processes.reference(os.getpid())
+        fabric = self._fabric
+        mark, owner = processes.new_mark(fabric.name), processes.reference(os.getpid())
         environment = processes.marked_environment(mark)
-        directory = state.make_run_directory(rack.name, owner)
-        cleanup.note_interfaces(rack.name, [link.switch_interface for link in rack.links])
-        self._undo.callback(self._finish, supervisor.start(rack.name, mark))
-        (directory / TOPOLOGY_FILE).write_text(rack.to_json())
+        directory = state.make_run_directory(fabric.name, owner)
+        cleanup.note_interfaces(fabric.name, fabric.switch_interfaces)
+        self._undo.callback(self._finish, supervisor.start(fabric.name, mark))
+        (directory / TOPOLOGY_FILE).write_text(self._topology.to_json())
 
-        self._network = RackNetwork(rack, environment)
+        self._network = RackNetwork(fabric, environment)
         self._undo.callback(self._network.stop)
-        with self._step(f"{len(rack.compute)} compute and {len(rack.memory)} memory blades: namespaces and links"):
+        with self._step(f"{self._topology.summary}: namespaces and links{_lacks(fabric)}"):
             self._network.start()
 
-        plan = self._undo.enter_context(self._planner(rack, directory))
+        plan = self._undo.enter_context(self._planner(directory))
         self._services = Services(self._network, environment, directory / "logs")
         self._undo.callback(self._services.stop)
         running = RackState(
             mark=mark,
-            rack=rack,
+            fabric=fabric,
+            blades=self._topology if isinstance(self._topology, Rack) else None,
             target=plan.target,
             owner=owner,
             hosts=self._network.pids,
             services={},
-            p4runtime=plan.p4runtime,
+            switches=plan.switches,
             control=plan.control,
         )
         self._run_stages(plan.stages)
@@ -96,7 +99,7 @@ class RackSession:
     def _finish(self, watcher: supervisor.Supervisor) -> None:
         if not watcher.finish():
             raise LaunchError(
-                f"something of the rack {self._rack.name} could not be removed; "
+                f"something of the rack {self._fabric.name} could not be removed; "
                 "`rackplane down` tries again and names it"
             )
 
@@ -104,14 +107,14 @@ class RackSession:
     def network(self) -> RackNetwork:
         """The hosts. Raises LaunchError while the rack is down."""
         if self._network is None:
-            raise LaunchError(f"the rack {self._rack.name} is not up")
+            raise LaunchError(f"the rack {self._fabric.name} is not up")
         return self._network
 
     @property
     def services(self) -> Services:
         """The services. Raises LaunchError while the rack is down."""
         if self._services is None:
-            raise LaunchError(f"the rack {self._rack.name} is not up")
+            raise LaunchError(f"the rack {self._fabric.name} is not up")
         return self._services
 
     def down(self) -> None:
@@ -124,3 +127,9 @@ class RackSession:
 
     def __exit__(self, *_: object) -> None:
         self.down()
+
+
+def _lacks(fabric: Fabric) -> str:
+    if any(cable.shape.delay_ms for cable in fabric.cables) and not wires.has_netem():
+        return " (without the links' latency: this kernel has no netem)"
+    return ""

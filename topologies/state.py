@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rackplane.topologies import fabric
+from rackplane.topologies.fabric import Fabric
 from rackplane.topologies.fields import Fields, TopologyError
 from rackplane.topologies.processes import ProcessRef
 from rackplane.topologies.rack import Rack, check_name, from_fields
@@ -18,30 +20,54 @@ _OWNER_FILE = "owner.json"
 
 
 @dataclass(frozen=True)
+class SwitchAddress:
+    """Where a switch serves P4Runtime (HOST:PORT), and as which device."""
+
+    grpc: str
+    device_id: int
+
+
+@dataclass(frozen=True)
 class RackState:
     """A rack that is up, or was up when its file was written.
 
-    `mark` is in the environment of all its processes. `hosts` maps a blade's name to the process that holds its
-    network namespace. `p4runtime` is where the switch answers, `control` where MIND's control plane does.
+    `mark` is in the environment of all its processes. `blades` is there if the fabric is MIND's rack. `hosts` maps
+    a host's name to the process that holds its network namespace, `switches` a switch's name to how it is reached.
+    `control` is where MIND's control plane answers.
     """
 
     mark: str
-    rack: Rack
+    fabric: Fabric
+    blades: Rack | None
     target: str
     owner: ProcessRef
     hosts: Mapping[str, int]
     services: Mapping[str, int]
-    p4runtime: str
+    switches: Mapping[str, SwitchAddress]
     control: str
 
     @property
     def directory(self) -> Path:
         """The rack's directory: logs, sockets, build output."""
-        return run_directory(self.rack.name)
+        return run_directory(self.fabric.name)
+
+    @property
+    def rack(self) -> Rack:
+        """The blades. Raises TopologyError if the fabric has no blades."""
+        if self.blades is None:
+            raise TopologyError(f"{self.fabric.name} has hosts, but no compute and memory blades")
+        return self.blades
+
+    def switch(self, name: str | None = None) -> SwitchAddress:
+        """How the switch `name`, or the first one, is reached. Raises TopologyError."""
+        wanted = name or next(iter(self.switches), "")
+        if wanted not in self.switches:
+            raise TopologyError(f"no switch is called {wanted!r}; this rack has {', '.join(self.switches)}")
+        return self.switches[wanted]
 
     def host_pid(self, name: str) -> int:
-        """The process in whose namespaces the blade `name` lives. Raises TopologyError."""
-        self.rack.blade(name)
+        """The process in whose namespaces the host `name` lives. Raises TopologyError."""
+        self.fabric.host(name)
         return self.hosts[name]
 
 
@@ -85,12 +111,13 @@ def save(state: RackState) -> None:
     """Write the state so that a reader sees all of it or nothing."""
     data = {
         "mark": state.mark,
-        "rack": json.loads(state.rack.to_json()),
+        "fabric": json.loads(state.fabric.to_json()),
+        "rack": json.loads(state.blades.to_json()) if state.blades else None,
         "target": state.target,
         "owner": {"pid": state.owner.pid, "start": state.owner.start},
         "hosts": dict(state.hosts),
         "services": dict(state.services),
-        "p4runtime": state.p4runtime,
+        "switches": {name: asdict(address) for name, address in state.switches.items()},
         "control": state.control,
     }
     fresh = state.directory / f".{STATE_FILE}.{os.getpid()}"
@@ -112,14 +139,19 @@ def load(name: str) -> RackState:
     except json.JSONDecodeError as error:
         raise TopologyError(f"{path} is not JSON: {error}; `rackplane down` removes it") from error
     owner, hosts, services = root.child("owner"), root.child("hosts"), root.child("services")
+    switches = root.child("switches")
     return RackState(
         mark=root.text("mark"),
-        rack=from_fields(root.child("rack")),
+        fabric=fabric.from_fields(root.child("fabric")),
+        blades=None if root.is_null("rack") else from_fields(root.child("rack")),
         target=root.text("target"),
         owner=ProcessRef(owner.number("pid"), owner.number("start")),
         hosts={key: hosts.number(key) for key in hosts},
         services={key: services.number(key) for key in services},
-        p4runtime=root.text("p4runtime"),
+        switches={
+            key: SwitchAddress(switches.child(key).text("grpc"), switches.child(key).number("device_id"))
+            for key in switches
+        },
         control=root.text("control"),
     )
 

@@ -135,9 +135,9 @@ def port_reports(before: Sequence[LinkCount], after: Sequence[LinkCount]) -> tup
     """The traffic between two looks at the switch's ports."""
     return tuple(
         PortReport(
-            port=new.link.port,
-            interface=new.link.switch_interface,
-            blade=new.link.host,
+            port=new.end.port,
+            interface=new.end.interface,
+            blade=new.peer.node,
             packets_in=new.packets_in - old.packets_in,
             bytes_in=new.bytes_in - old.bytes_in,
             packets_out=new.packets_out - old.packets_out,

@@ -65,7 +65,8 @@ def around_the_switch(
     blades: int, *, pages: int, region_log2: int, options: dict[str, Any], lossy: bool, scratch: Path
 ) -> Iterator[SharedRange]:
     name = f"h{secrets.token_hex(2)}"
-    session = RackSession(rack(blades, 2, name=name, switch=name), mind_planner("xdp"), lambda _text: nullcontext())
+    wanted = rack(blades, 2, name=name, switch=name)
+    session = RackSession(wanted, mind_planner(wanted, "xdp"), lambda _text: nullcontext())
     with session as state, ExitStack() as stack:
         client = Client(Path(state.control))
         domain = client.new_domain()

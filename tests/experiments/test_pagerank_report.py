@@ -77,8 +77,10 @@ def test_a_blade_report_counts_all_faults() -> None:
 
 
 def test_ports_show_what_passed_in_between() -> None:
-    link = rack().links[0]
-    before, after = LinkCount(link, True, 1, 10, 2, 20), LinkCount(link, True, 4, 400, 7, 700)
+    cable = rack().fabric.cables[0]
+    before, after = (
+        LinkCount(cable.second, cable.first, True, *counts) for counts in ((1, 10, 2, 20), (4, 400, 7, 700))
+    )
     [port] = port_reports([before], [after])
     assert (port.port, port.interface, port.blade) == (1, "s1-eth1", "c1")
     assert (port.packets_in, port.bytes_in, port.packets_out, port.bytes_out) == (3, 390, 5, 680)

@@ -40,9 +40,9 @@ def test_ping_summaries(text: str, received: int, mean: float | None) -> None:
 @pytest.fixture(scope="module")
 def running() -> Iterator[RackState]:
     name = f"t{secrets.token_hex(3)}"
-    plan = Plan("none", "127.0.0.1:1", "/nowhere/mind.sock", ())
+    plan = Plan("none", {}, "/nowhere/mind.sock", ())
     with RackSession(
-        rack(1, 2, name=name, switch=name), lambda _r, _d: nullcontext(plan), lambda _text: nullcontext()
+        rack(1, 2, name=name, switch=name), lambda _d: nullcontext(plan), lambda _text: nullcontext()
     ) as state:
         yield state
     cleanup.clean(name)
@@ -60,18 +60,20 @@ def answer(state: RackState, *lines: str) -> str:
     [
         ("hosts", "c1     10.0.0.1     02:00:00:00:00:01  port 1   compute blade 0"),
         ("hosts", "m2     10.0.1.2     02:00:00:00:01:02  port 3   256 MiB from 0x20000000000"),
-        ("links", "-eth1 - c1-eth0   up   in"),
+        ("links", "-eth1 - c1 c1-eth0"),
         ("ping c1 m1 1", "c1 -> m1: 0 of 1 came back"),
         ("ping c1", "usage: ping A B [COUNT]"),
         ("ping c1 m1 many", "usage: ping A B [COUNT]"),
-        ("ping c1 c9", "no blade is called 'c9'; this rack has c1, m1, m2"),
+        ("ping c1 c9", "no host is called 'c9'; this rack has c1, m1, m2"),
         ("exec c1 echo hello there", "hello there"),
         ("exec c1 sh -c 'exit 7'", "sh on c1 ended with status 7"),
-        ("exec c1", "usage: exec BLADE COMMAND..."),
+        ("exec c1", "usage: exec HOST COMMAND..."),
         ("exec c1 'open", "No closing quotation: check the quotes"),
-        ("exec x1 true", "no blade is called 'x1'"),
+        ("exec x1 true", "no host is called 'x1'"),
         ("exec m1 ip -brief -4 address show m1-eth0", "10.0.1.1/16"),
         ("memory c1", "the control plane: the control plane at /nowhere/mind.sock cannot be reached"),
+        ("c1 echo m1 -m2", "10.0.1.1 -m2"),
+        ("c1", "usage: HOST COMMAND..."),
         ("fly away", "no such command: fly; `help` lists them"),
         ("help", "pingall"),
         ("", ""),

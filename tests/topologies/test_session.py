@@ -27,8 +27,8 @@ pytestmark = pytest.mark.root
 
 def planner(*services: Service) -> Planner:
     """A rack without a switch: only the launcher is under test here."""
-    plan = Plan("none", "127.0.0.1:1", "nowhere", (Stage("services", lambda: services),))
-    return lambda _rack, _directory: nullcontext(plan)
+    plan = Plan("none", {}, "nowhere", (Stage("services", lambda: services),))
+    return lambda _directory: nullcontext(plan)
 
 
 def sleeper(name: str, host: str = "") -> Service:
@@ -131,8 +131,8 @@ from rackplane.topologies.session import Plan, RackSession
 name = sys.argv[1]
 command = ("sh", "-c", "sleep 1000 & sleep 1000")
 services = tuple(Service(n, command, lambda: True, h) for n, h in (("a", ""), ("b", "c1")))
-plan = Plan("none", "127.0.0.1:1", "nowhere", (Stage("services", lambda: services),))
-with RackSession(rack(1, 1, name=name, switch=name), lambda r, d: nullcontext(plan), lambda text: nullcontext()):
+plan = Plan("none", {}, "nowhere", (Stage("services", lambda: services),))
+with RackSession(rack(1, 1, name=name, switch=name), lambda d: nullcontext(plan), lambda text: nullcontext()):
     print("up", flush=True)
     time.sleep(1000)
 """
