@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from finsy.proto import p4i, p4t
+from finsy.proto import p4i
 from google.protobuf import text_format
 
 from rackplane.compiler import ir
+from rackplane.compiler.annotations import pairs_of
+from rackplane.compiler.backend.walk import BLOCKS, block_body, statements
 from rackplane.compiler.ids import Ids, Prefix, aliases, field_ids
+from rackplane.compiler.p4info_types import add_annotations, data_spec, documentation, fill_type_info, shown_width
 
 ARCHITECTURE = "v1model"
 DEFAULT_TABLE_SIZE = 1024
 NO_ACTION = "NoAction"
-_HIDDEN_ANNOTATIONS = {"name", "id", "brief", "description", "match", "hidden"}
+_PACKAGE_TEXTS = ("name", "version", "organization", "contact", "url", "arch")
+_PLATFORM_NUMBERS = (
+    "multicast_group_table_size",
+    "multicast_group_table_total_replicas",
+    "multicast_group_table_max_replicas_per_entry",
+)
 _MATCH_TYPES = {
     ir.MatchKind.EXACT: p4i.MatchField.EXACT,
     ir.MatchKind.LPM: p4i.MatchField.LPM,
@@ -46,19 +54,23 @@ class _Names:
         preamble.id = self.ids[prefix][name]
         preamble.name = name
         preamble.alias = self.aliases[name]
-        preamble.annotations.extend(_annotations(annotations))
+        _describe(preamble, annotations)
 
 
-def _annotations(annotations: Iterable[ir.Annotation]) -> list[str]:
-    shown = (a for a in annotations if a.name not in _HIDDEN_ANNOTATIONS)
-    return [f"@{a.name}({a.body})" if a.body else f"@{a.name}" for a in shown]
+def _describe(out: p4i.Preamble | p4i.MatchField | p4i.Action.Param, annotations: Iterable[ir.Annotation]) -> None:
+    """Add annotations and documentation."""
+    notes = tuple(annotations)
+    add_annotations(out, notes)
+    doc = documentation(notes)
+    if doc is not None:
+        out.doc.CopyFrom(doc)
 
 
 def build(pipeline: ir.Pipeline, ids: Ids) -> p4i.P4Info:
     """The P4Info message."""
     names = _Names(ids, dict(aliases({name for by_name in ids.values() for name in by_name})))
     info = p4i.P4Info()
-    info.pkg_info.arch = ARCHITECTURE
+    _package(info.pkg_info, pipeline.annotations)
     for table in pipeline.tables.values():
         _table(info, names, pipeline, table)
     _actions(info, names, pipeline)
@@ -69,16 +81,46 @@ def build(pipeline: ir.Pipeline, ids: Ids) -> p4i.P4Info:
     _controller_headers(info, names, pipeline)
     _value_sets(info, names, pipeline)
     _digests(info, names, pipeline)
+    fill_type_info(info.type_info, pipeline)
     if _has_typed_objects(pipeline):
         info.type_info.SetInParent()
     return info
+
+
+def _package(out: p4i.PkgInfo, annotations: Iterable[ir.Annotation]) -> None:
+    """The architecture, and what @pkginfo and @platform_property before `main` say."""
+    out.arch = ARCHITECTURE
+    rest: list[ir.Annotation] = []
+    for each in annotations:
+        if each.name == "pkginfo":
+            texts = pairs_of(each)
+            for key in _PACKAGE_TEXTS:
+                if isinstance(texts.get(key), str):
+                    setattr(out, key, texts[key])
+        elif each.name == "platform_property":
+            numbers = pairs_of(each)
+            for key in _PLATFORM_NUMBERS:
+                if isinstance(numbers.get(key), int):
+                    setattr(out.platform_properties, key, numbers[key])
+        else:
+            rest.append(each)
+    add_annotations(out, rest)
+    doc = documentation(rest)
+    if doc is not None:
+        out.doc.CopyFrom(doc)
 
 
 def _has_typed_objects(pipeline: ir.Pipeline) -> bool:
     """Whether p4c would look for user-defined types, which leaves an empty type_info when it finds none."""
     params = any(a.params for a in pipeline.actions.values())
     externs = pipeline.registers or pipeline.counters or pipeline.meters or pipeline.action_profiles
-    return bool(pipeline.tables or params or externs or pipeline.controller_headers)
+    return bool(pipeline.tables or params or externs or pipeline.controller_headers) or _calls_functions(pipeline)
+
+
+def _calls_functions(pipeline: ir.Pipeline) -> bool:
+    """Whether a control calls an extern function."""
+    reached = (s for block in BLOCKS for s in statements(block_body(pipeline, block), pipeline))
+    return any(isinstance(s, ir.CallExtern) and "." not in s.name for s in reached)
 
 
 def to_text(info: p4i.P4Info) -> str:
@@ -96,7 +138,7 @@ def _table(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline, table: ir.Tab
         return
     out = info.tables.add()
     names.fill(out.preamble, Prefix.TABLE, table.name, table.annotations)
-    _match_fields(out, table)
+    _match_fields(out, pipeline, table)
     for ref in table.actions:
         _action_ref(out, names, pipeline, ref)
     _default_action(out, names, pipeline, table)
@@ -106,22 +148,24 @@ def _table(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline, table: ir.Tab
     _table_resources(out, names, pipeline, table)
 
 
-def _match_fields(out: p4i.Table, table: ir.Table) -> None:
+def _match_fields(out: p4i.Table, pipeline: ir.Pipeline, table: ir.Table) -> None:
     for number, key in zip(field_ids([k.annotations for k in table.keys]), table.keys, strict=True):
         if key.kind is ir.MatchKind.SELECTOR:
             continue
         match = out.match_fields.add()
         match.id = number
         match.name = key.name
-        match.bitwidth = key.width
+        match.bitwidth = shown_width(pipeline, key.type_name, key.width)
         match.match_type = _MATCH_TYPES[key.kind]
-        match.annotations.extend(_annotations(key.annotations))
+        _describe(match, key.annotations)
+        if key.type_name:
+            match.type_name.name = key.type_name
 
 
 def _action_ref(out: p4i.Table, names: _Names, pipeline: ir.Pipeline, ref: ir.ActionRef) -> None:
     action = out.action_refs.add()
     action.id = names.ids[Prefix.ACTION][pipeline.actions[ref.name].name]
-    action.annotations.extend(_annotations(ref.annotations))
+    add_annotations(action, ref.annotations)
     if ref.table_only:
         action.scope = p4i.ActionRef.TABLE_ONLY
     elif ref.default_only:
@@ -138,12 +182,12 @@ def _default_action(out: p4i.Table, names: _Names, pipeline: ir.Pipeline, table:
     for param_id, param, value in zip(ids, action.params, table.default.arguments, strict=True):
         argument = out.initial_default_action.arguments.add()
         argument.param_id = param_id
-        argument.value = _bytes(value, param.var.type)
+        own = param.var.type.width if isinstance(param.var.type, ir.Bits) else 0
+        argument.value = _bytes(value % (1 << own), shown_width(pipeline, param.type_name, own) or own)
 
 
-def _bytes(value: int, kind: ir.Type) -> bytes:
-    """The value in as many bytes as its type needs."""
-    width = kind.width if isinstance(kind, ir.Bits) else 0
+def _bytes(value: int, width: int) -> bytes:
+    """The value in as many bytes as its width needs."""
     return (value & ((1 << width) - 1)).to_bytes((width + 7) // 8, "big")
 
 
@@ -173,9 +217,9 @@ def _actions(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline) -> None:
             each = out.params.add()
             each.id = number
             each.name = param.name
-            each.annotations.extend(_annotations(param.annotations))
+            _describe(each, param.annotations)
             if isinstance(param.var.type, ir.Bits):
-                each.bitwidth = param.var.type.width
+                each.bitwidth = shown_width(pipeline, param.type_name, param.var.type.width)
             if param.type_name:
                 each.type_name.name = param.type_name
 
@@ -217,6 +261,8 @@ def _counters(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline) -> None:
             names.fill(out.preamble, Prefix.COUNTER, counter.name, counter.annotations)
             out.spec.unit = _COUNTER_UNITS[counter.unit]
             out.size = counter.size
+            if counter.index_type:
+                out.index_type_name.name = counter.index_type
         elif key in tables:
             direct = info.direct_counters.add()
             names.fill(direct.preamble, Prefix.DIRECT_COUNTER, counter.name, counter.annotations)
@@ -232,6 +278,8 @@ def _meters(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline) -> None:
             names.fill(out.preamble, Prefix.METER, meter.name, meter.annotations)
             out.spec.unit = _METER_UNITS[meter.unit]
             out.size = meter.size
+            if meter.index_type:
+                out.index_type_name.name = meter.index_type
         elif key in tables:
             direct = info.direct_meters.add()
             names.fill(direct.preamble, Prefix.DIRECT_METER, meter.name, meter.annotations)
@@ -244,14 +292,9 @@ def _registers(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline) -> None:
         out = info.registers.add()
         names.fill(out.preamble, Prefix.REGISTER, register.name, register.annotations)
         out.size = register.size
-        _bit_spec(out.type_spec.bitstring, register.type)
-
-
-def _bit_spec(out: p4t.P4BitstringLikeTypeSpec, kind: ir.Bits) -> None:
-    if kind.signed:
-        out.int.bitwidth = kind.width
-    else:
-        out.bit.bitwidth = kind.width
+        out.type_spec.CopyFrom(data_spec(register.spec or ir.BitSpec(register.type.width, register.type.signed)))
+        if register.index_type:
+            out.index_type_name.name = register.index_type
 
 
 def _controller_headers(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline) -> None:
@@ -260,10 +303,15 @@ def _controller_headers(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline) 
         out.preamble.id = names.ids[Prefix.CONTROLLER_HEADER][each.header.name]
         out.preamble.name = each.name
         out.preamble.alias = each.name
-        out.preamble.annotations.extend(_annotations(each.annotations))
-        for number, field in enumerate(each.header.fields, start=1):
-            if isinstance(field.type, ir.Bits):
-                out.metadata.add(id=number, name=field.name, bitwidth=field.type.width)
+        _describe(out.preamble, each.annotations)
+        for number, field in zip(field_ids([f.annotations for f in each.fields]), each.fields, strict=True):
+            if _is_hidden(field.annotations):
+                continue
+            width = shown_width(pipeline, field.type_name, field.width)
+            metadata = out.metadata.add(id=number, name=field.name, bitwidth=width)
+            add_annotations(metadata, field.annotations)
+            if field.type_name:
+                metadata.type_name.name = field.type_name
 
 
 def _value_sets(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline) -> None:
@@ -280,10 +328,4 @@ def _digests(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline) -> None:
     for each in pipeline.digests.values():
         out = info.digests.add()
         names.fill(out.preamble, Prefix.DIGEST, each.name, each.annotations)
-        out.type_spec.struct.name = each.type.name
-        spec = info.type_info.structs[each.type.name]
-        if not spec.members:
-            for field in each.type.fields:
-                member = spec.members.add(name=field.name)
-                if isinstance(field.type, ir.Bits):
-                    _bit_spec(member.type_spec.bitstring, field.type)
+        out.type_spec.CopyFrom(data_spec(each.spec))

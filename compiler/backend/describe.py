@@ -9,7 +9,7 @@ from rackplane.compiler.backend import entrypoints, externs
 from rackplane.compiler.backend.access import storage_size
 from rackplane.compiler.backend.program import Program
 from rackplane.compiler.backend.tableplan import MAX_MASK_GROUPS, TablePlan, plan_table
-from rackplane.compiler.ids import Ids, Prefix
+from rackplane.compiler.ids import Ids, Prefix, field_ids
 from rackplane.compiler.manifest import (
     MANIFEST_VERSION,
     ConstEntry,
@@ -145,7 +145,5 @@ def _counters(described: Described) -> list[CounterLayout]:
 def _packet_header(found: ir.ControllerHeader | None) -> PacketHeader | None:
     if found is None:
         return None
-    fields = enumerate(found.header.fields, start=1)
-    return PacketHeader(
-        found.name, tuple((n, f.name, f.type.width) for n, f in fields if isinstance(f.type, ir.Bits))
-    )
+    numbers = field_ids([f.annotations for f in found.fields])
+    return PacketHeader(found.name, tuple((n, f.name, f.width) for n, f in zip(numbers, found.fields, strict=True)))

@@ -18,6 +18,7 @@ from rackplane.compiler.frontend.lower_env import (
     TooLarge,
     Value,
 )
+from rackplane.compiler.frontend.lower_names import control_plane_name
 from rackplane.compiler.frontend.lower_types import NoLowering, lower_type
 
 MAX_CALL_DEPTH = 100
@@ -67,10 +68,20 @@ class CallLowerer(BindingLowerer):
         action = resolved.declaration
         if not isinstance(action, ast.ActionDeclaration):
             raise LowerError(f"'{resolved.name}' is not an action", e.span)
-        frame = Frame(self._home_of(action))
+        home = self._home_of(action)
+        if self._frame.instance is not None:
+            self._list_action(action, home)
+        frame = Frame(home)
         after = self._bind_arguments(frame, resolved, self._captured_by(action))
         self._inline(frame, action.name, action.body, after, e.span)
         return None
+
+    def _list_action(self, action: ast.ActionDeclaration, home: Frame) -> None:
+        """Let the control plane know of an action that a control calls directly."""
+        prefix = home.instance.prefix if home.instance is not None else ""
+        name = control_plane_name(action.annotations, prefix, action.name)
+        listed = ir.Action(name, (), (), tuple(action.annotations), action.span)
+        self._program.called.setdefault(name, listed)
 
     def _home_of(self, action: ast.ActionDeclaration) -> Frame:
         """The frame in which an action is declared."""

@@ -10,7 +10,7 @@ from rackplane.compiler.frontend.ast_walk import calls
 from rackplane.compiler.frontend.lower_binding import OBJECTS, Sharing
 from rackplane.compiler.frontend.lower_calls import MAX_CALL_DEPTH
 from rackplane.compiler.frontend.lower_env import Binding, BlockInstance, Frame, LowerError, TooLarge
-from rackplane.compiler.frontend.lower_program import control_plane_name
+from rackplane.compiler.frontend.lower_names import control_plane_name
 from rackplane.compiler.frontend.lower_tables import TableLowerer
 from rackplane.compiler.frontend.types import Direction
 

@@ -129,7 +129,7 @@ class ExternLowerer(ObjectLowerer):
         notes: tuple[ir.Annotation, ...] = ()
         if isinstance(t, types.Composite) and isinstance(t.declaration, ast.Declaration):
             notes = tuple(t.declaration.annotations)
-        self._program.collected.digests[name] = ir.Digest(name, struct, notes)
+        self._program.collected.digests[name] = ir.Digest(name, struct, notes, spec=self._program.types.spec(t))
         return name
 
     def _verify(self, e: ast.Call, resolved: ast.Resolved) -> None:

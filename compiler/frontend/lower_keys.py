@@ -7,7 +7,7 @@ from typing import Any
 
 from rackplane.compiler.frontend import ast, types
 from rackplane.compiler.frontend.lower_env import LowerError
-from rackplane.compiler.frontend.lower_program import name_annotation
+from rackplane.compiler.frontend.lower_names import name_annotation
 
 
 def key_name(e: ast.Expression) -> str:
@@ -36,6 +36,12 @@ def _field_name(e: ast.Member) -> str:
     return e.name
 
 
+def _member(e: ast.Member) -> str:
+    """A field whose name starts with a dot stands for itself."""
+    field = _field_name(e)
+    return field[1:] if field.startswith(".") else f"{key_name(e.base)}.{field}"
+
+
 def _slice(e: ast.Slice) -> str:
     high, low = e.bounds or (0, 0)
     return f"{key_name(e.base)}[{high}:{low}]"
@@ -56,7 +62,7 @@ def _binary(e: ast.Binary) -> str:
 
 _SPELLINGS: dict[type, Callable[[Any], str]] = {
     ast.Path: lambda e: ("." if e.absolute else "") + e.name,
-    ast.Member: lambda e: f"{key_name(e.base)}.{_field_name(e)}",
+    ast.Member: _member,
     ast.IntLiteral: lambda e: str(e.number),
     ast.Index: _index,
     ast.Slice: _slice,

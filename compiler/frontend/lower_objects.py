@@ -13,7 +13,7 @@ from rackplane.compiler.frontend.lower_env import (
     LowerError,
     ValueSetInstance,
 )
-from rackplane.compiler.frontend.lower_program import control_plane_name
+from rackplane.compiler.frontend.lower_names import control_plane_name
 from rackplane.compiler.frontend.lower_stmts import StatementLowerer
 from rackplane.compiler.frontend.lower_types import type_name
 
@@ -122,21 +122,32 @@ class ObjectLowerer(StatementLowerer):
         if not numbers[0]:
             raise LowerError("a register has at least one element", span)
         initial = numbers[1] if len(numbers) > 1 else 0
-        self._program.collected.registers[name] = ir.Register(name, t, numbers[0], notes, initial)
+        spec = self._program.types.spec(made.arguments[0]) if made.arguments else ir.BitSpec(32)
+        self._program.collected.registers[name] = ir.Register(
+            name, t, numbers[0], notes, initial, spec=spec, index_type=self._index_type(made.arguments[1:])
+        )
 
     def _counter(
         self, name: str, made: types.Extern, numbers: list[int], notes: tuple[ir.Annotation, ...], span: ir.Span
     ) -> None:
         unit = _UNITS["counter"][numbers[-1]]
         size = 0 if made.name in _ON_TABLES else numbers[0]
-        self._program.collected.counters[name] = ir.Counter(name, unit, size, None, notes)
+        self._program.collected.counters[name] = ir.Counter(
+            name, unit, size, None, notes, self._index_type(made.arguments)
+        )
 
     def _meter(
         self, name: str, made: types.Extern, numbers: list[int], notes: tuple[ir.Annotation, ...], span: ir.Span
     ) -> None:
         unit = _UNITS["meter"][numbers[-1]]
-        size = 0 if made.name in _ON_TABLES else numbers[0]
-        self._program.collected.meters[name] = ir.Meter(name, unit, size, None, None, notes)
+        on_table = made.name in _ON_TABLES
+        size = 0 if on_table else numbers[0]
+        index = None if on_table else self._index_type(made.arguments)
+        self._program.collected.meters[name] = ir.Meter(name, unit, size, None, None, notes, index)
+
+    def _index_type(self, arguments: tuple[types.Type, ...]) -> str | None:
+        """The name of the `type` that indexes an array, if it has one."""
+        return self._program.types.new_type_name(arguments[0]) if arguments else None
 
     def _profile(
         self, name: str, made: types.Extern, numbers: list[int], notes: tuple[ir.Annotation, ...], span: ir.Span

@@ -6,10 +6,11 @@ from rackplane.compiler import ir
 from rackplane.compiler.frontend import ast, types
 from rackplane.compiler.frontend.checker import CheckedProgram
 from rackplane.compiler.frontend.diagnostics import Diagnostics
+from rackplane.compiler.frontend.lower_control_plane import controller_headers, sort_objects
 from rackplane.compiler.frontend.lower_controls import ControlLowerer
 from rackplane.compiler.frontend.lower_env import Binding, BlockInstance, LowerError, PacketObject
 from rackplane.compiler.frontend.lower_parsers import ParserLowerer
-from rackplane.compiler.frontend.lower_program import ProgramBuilder, control_plane_name
+from rackplane.compiler.frontend.lower_program import ProgramBuilder
 from rackplane.compiler.frontend.lower_types import NoLowering, leaves, lower_type, type_name
 
 _PACKAGE = "V1Switch"
@@ -57,6 +58,10 @@ class _Pipeline:
             instances["parser"], "parser", [roots[r] for r in _ROOTS["parser"]]
         )
         controls = {name: self._control(name, instances[name], roots) for name in _BLOCKS[1:]}
+        collected = self._program.collected
+        listed = {a.name for a in collected.actions.values()}
+        collected.actions.update({n: a for n, a in self._program.called.items() if n not in listed})
+        sort_objects(collected, instances.values())
         return self._pipeline(main, lowered_parser, controls, (headers, metadata, standard))
 
     def _pipeline(
@@ -68,6 +73,7 @@ class _Pipeline:
     ) -> ir.Pipeline:
         headers, metadata, standard = roots
         collected = self._program.collected
+        packet_headers = controller_headers(self._composites(), self._program.types)
         return ir.Pipeline(
             self._source,
             headers,
@@ -84,12 +90,12 @@ class _Pipeline:
             action_profiles=collected.action_profiles,
             value_sets=collected.value_sets,
             digests=collected.digests,
-            controller_headers=self._controller_headers(),
+            controller_headers=packet_headers,
             field_lists=self._field_lists(main, metadata),
             type_names=self._type_names(),
             constants=self._constants(),
             enums=self._enums(),
-            new_types=self._new_types(),
+            type_info=self._program.types.definitions,
             errors=self._program.errors,
             annotations=tuple(main.annotations),
         )
@@ -123,10 +129,7 @@ class _Pipeline:
             if not isinstance(argument, ast.Call) or not isinstance(argument.type, types.Block):
                 span = argument.span if argument is not None else main.span
                 raise LowerError("the arguments of V1Switch are calls of constructors, as in MyParser()", span)
-            declaration = argument.type.declaration
-            annotations = declaration.annotations if isinstance(declaration, ast.BlockDeclaration) else []
-            prefix = control_plane_name(annotations, "", argument.type.name)
-            found[name] = lowerer.block_instance(argument, argument.type, prefix, 1)
+            found[name] = lowerer.block_instance(argument, argument.type, argument.type.name, 1)
         return found
 
     def _control(self, name: str, instance: BlockInstance, roots: dict[str, Binding]) -> ir.Control:
@@ -179,18 +182,6 @@ class _Pipeline:
                 found[type_name(d.type)] = lowered
         return found
 
-    def _controller_headers(self) -> tuple[ir.ControllerHeader, ...]:
-        found: list[ir.ControllerHeader] = []
-        for d in self._composites():
-            for annotation in d.annotations:
-                if annotation.name == "controller_header":
-                    header = lower_type(d.type)
-                    if not isinstance(header, ir.Header):
-                        raise LowerError("@controller_header stands before a header", d.span)
-                    name = annotation.body.strip().strip('"')
-                    found.append(ir.ControllerHeader(name, header, tuple(d.annotations)))
-        return tuple(found)
-
     def _field_lists(self, main: ast.Instantiation, metadata: ir.Struct) -> tuple[ir.FieldList, ...]:
         package = main.type
         if not isinstance(package, types.Package):
@@ -212,15 +203,6 @@ class _Pipeline:
                     found[d.name] = (int(d.value), lowered)
         return found
 
-    def _new_types(self) -> dict[str, ir.NewType]:
-        found: dict[str, ir.NewType] = {}
-        for d in self._declarations:
-            if isinstance(d, ast.TypedefDeclaration) and isinstance(d.type, types.NewType) and d.is_new:
-                lowered = lower_type(d.type)
-                if isinstance(lowered, ir.Bits):
-                    found[d.name] = ir.NewType(d.name, lowered, _translation(d), tuple(d.annotations))
-        return found
-
     def _numbers(self) -> dict[str, int]:
         """Constants and enum members by the names that annotations give them."""
         found = {name: value for name, (value, _) in self._constants().items()}
@@ -236,14 +218,6 @@ class _Pipeline:
             elif isinstance(d, ast.EnumDeclaration) and isinstance(d.type, types.SerEnum):
                 found[d.name] = d.type.members
         return found
-
-
-def _translation(declaration: ast.Declaration) -> tuple[str, str] | None:
-    for annotation in declaration.annotations:
-        if annotation.name == "p4runtime_translation":
-            uri, _, given = annotation.body.rpartition(",")
-            return uri.strip().strip('"'), given.strip()
-    return None
 
 
 def _add_fields(

@@ -9,6 +9,7 @@ from rackplane.compiler import ir
 from rackplane.compiler.frontend import ast
 from rackplane.compiler.frontend.diagnostics import Diagnostics
 from rackplane.compiler.frontend.lower_env import Binding, Frame, LowerError
+from rackplane.compiler.frontend.lower_typespecs import TypeInfo
 
 WELL_KNOWN = ("hdr", "meta", "standard_metadata")
 
@@ -35,8 +36,10 @@ class ProgramBuilder:
         self.diagnostics = diagnostics
         self.errors = errors
         self.collected = Collected()
+        self.types = TypeInfo()
         self.globals = Frame()
         self.no_action: ast.ActionDeclaration | None = None
+        self.called: dict[str, ir.Action] = {}
         self.action_owners: dict[str, ast.ActionDeclaration] = {}
         self._variables: dict[str, int] = dict.fromkeys(WELL_KNOWN, 1)
         self._labels = 0
@@ -65,22 +68,3 @@ class ProgramBuilder:
     def bind_global(self, declaration: ast.Declaration, binding: Binding) -> None:
         """Let a name at the top of the program stand for something."""
         self.globals.bindings[declaration] = binding
-
-
-def name_annotation(annotations: list[ir.Annotation]) -> str | None:
-    """The text of @name("..."), None when there is none."""
-    for annotation in annotations:
-        if annotation.name == "name":
-            body = annotation.body.strip()
-            if body.startswith('"') and body.endswith('"'):
-                body = body[1:-1]
-            return body
-    return None
-
-
-def control_plane_name(annotations: list[ir.Annotation], prefix: str, name: str) -> str:
-    """The name that the control plane uses: a leading dot in @name leaves the prefix out."""
-    given = name_annotation(annotations) or name
-    if given.startswith("."):
-        return given[1:]
-    return f"{prefix}.{given}" if prefix else given

@@ -13,7 +13,8 @@ from rackplane.compiler.frontend.lower_entries import priorities
 from rackplane.compiler.frontend.lower_env import Emit, ExternInstance, Frame, LoweredTable, LowerError
 from rackplane.compiler.frontend.lower_keys import key_name
 from rackplane.compiler.frontend.lower_labels import LabelLowerer
-from rackplane.compiler.frontend.lower_program import ProgramBuilder, control_plane_name, name_annotation
+from rackplane.compiler.frontend.lower_names import control_plane_name, name_annotation
+from rackplane.compiler.frontend.lower_program import ProgramBuilder
 from rackplane.compiler.frontend.types import Direction
 
 NO_ACTION = "NoAction"
@@ -127,7 +128,8 @@ class TableLowerer(LabelLowerer):
             kind = ir.MatchKind(key.match_kind)
         except ValueError as e:
             raise LowerError(f"v1model has no match kind '{key.match_kind}'", key.kind_span) from e
-        return ir.Key(name, expression, kind, tuple(key.annotations), _new_type_name(key.expression.type))
+        type_name = self._program.types.new_type_name(key.expression.type)
+        return ir.Key(name, expression, kind, tuple(key.annotations), type_name)
 
     # Actions
 
@@ -199,8 +201,10 @@ class TableLowerer(LabelLowerer):
         variable = self._temporary(f"{action.name}_{parameter.name}", t)
         frame.bindings[parameter] = variable
         name = control_plane_name(parameter.annotations, "", parameter.name)
-        type_name = parameter.type.name if isinstance(parameter.type, types.EnumType) else None
-        return ir.Param(name, variable, tuple(parameter.annotations), type_name or _new_type_name(parameter.type))
+        type_name = self._program.types.new_type_name(parameter.type)
+        if isinstance(parameter.type, types.EnumType):
+            type_name = parameter.type.name
+        return ir.Param(name, variable, tuple(parameter.annotations), type_name)
 
     def _exit(self, s: ast.Exit) -> None:
         if self._exited is None:
@@ -334,10 +338,6 @@ class TableLowerer(LabelLowerer):
         if isinstance(label, ir.ValueSetRef):
             raise LowerError("a value set cannot stand in an entry", e.span)
         return label
-
-
-def _new_type_name(t: types.Type) -> str | None:
-    return t.name if isinstance(t, types.NewType) else None
 
 
 _OBJECTS = {"counters": ("direct_counter",), "meters": ("direct_meter",)}

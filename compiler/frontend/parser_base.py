@@ -172,7 +172,7 @@ class ParserBase:
             elif self._current.kind == "[":
                 if any(a.name == name.text for a in found):
                     self._diagnostics.error(f"the annotation '@{name.text}' is given twice", name.span)
-                found.append(Annotation(name.text, self._structured()))
+                found.append(self._structured(name.text))
             else:
                 found.append(Annotation(name.text))
         return found
@@ -196,8 +196,8 @@ class ParserBase:
             words.append(token)
         return _text_of(words[:-1])
 
-    def _structured(self) -> str:
-        """The text of [expressions] or [name = expression, ...]."""
+    def _structured(self, name: str) -> Annotation:
+        """The annotation with [expressions] or [name = expression, ...]."""
         raise NotImplementedError
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rackplane.compiler.frontend import ast
+from rackplane.compiler.frontend.annotation_values import literal
 from rackplane.compiler.frontend.lexer import parse_integer
 from rackplane.compiler.frontend.parser_base import ParserBase, SyntaxProblem, T, string_value
 from rackplane.compiler.frontend.tokens import IDENTIFIER, INTEGER, STRING, Token
-from rackplane.compiler.ir import Span
+from rackplane.compiler.ir import Annotation, AnnotationValue, Span
 
 _LEVELS = {
     "||": 1, "&&": 2, "==": 3, "!=": 3, "<": 4, ">": 4, "<=": 4, ">=": 4, "|": 5, "^": 6, "&": 7, "<<": 8, ">>": 8,
@@ -368,14 +369,16 @@ class ExpressionParser(ParserBase):
             return self._deepened(ast.Binary(self._span_from(start), operator, low, high), low, high)
         return low
 
-    def _structured(self) -> str:
+    def _structured(self, name: str) -> Annotation:
         position = self._position
+        values: list[AnnotationValue] = []
         self._expect("[")
         named = 0
         count = 0
         names: set[str] = set()
         while self._current.kind != "]":
             count += 1
+            key = None
             if self._is_name(self._current) and self._peek().kind == "=":
                 key = self._advance()
                 self._advance()
@@ -386,6 +389,7 @@ class ExpressionParser(ParserBase):
             value = self._expression()
             if named and isinstance(value, ast.ListExpression | ast.StructExpression):
                 raise self._problem("a value in an annotation is a number, string or bool", value.span)
+            values.append(AnnotationValue(literal(value), key.text if key is not None else None))
             if not self._accept(","):
                 break
         closing = self._expect("]")
@@ -393,7 +397,8 @@ class ExpressionParser(ParserBase):
             raise self._problem(
                 "an annotation holds either expressions or name = value pairs, not both", closing.span
             )
-        return " ".join(t.text for t in self._tokens[position + 1 : self._position - 1])
+        text = " ".join(t.text for t in self._tokens[position + 1 : self._position - 1])
+        return Annotation(name, text, tuple(values))
 
 
 _MARKS = {"this": ast.This, "{#}": ast.InvalidExpression, "...": ast.Dots}

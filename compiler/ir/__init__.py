@@ -29,7 +29,6 @@ from rackplane.compiler.ir.objects import Action as Action
 from rackplane.compiler.ir.objects import ActionCall as ActionCall
 from rackplane.compiler.ir.objects import ActionProfile as ActionProfile
 from rackplane.compiler.ir.objects import ActionRef as ActionRef
-from rackplane.compiler.ir.objects import Annotation as Annotation
 from rackplane.compiler.ir.objects import ControllerHeader as ControllerHeader
 from rackplane.compiler.ir.objects import Counter as Counter
 from rackplane.compiler.ir.objects import CounterUnit as CounterUnit
@@ -40,7 +39,7 @@ from rackplane.compiler.ir.objects import Key as Key
 from rackplane.compiler.ir.objects import Lpm as Lpm
 from rackplane.compiler.ir.objects import MatchKind as MatchKind
 from rackplane.compiler.ir.objects import Meter as Meter
-from rackplane.compiler.ir.objects import NewType as NewType
+from rackplane.compiler.ir.objects import PacketField as PacketField
 from rackplane.compiler.ir.objects import Param as Param
 from rackplane.compiler.ir.objects import Register as Register
 from rackplane.compiler.ir.objects import Table as Table
@@ -55,6 +54,8 @@ from rackplane.compiler.ir.parsers import ValueSetRef as ValueSetRef
 from rackplane.compiler.ir.pipeline import Control as Control
 from rackplane.compiler.ir.pipeline import Pipeline as Pipeline
 from rackplane.compiler.ir.source import NOWHERE as NOWHERE
+from rackplane.compiler.ir.source import Annotation as Annotation
+from rackplane.compiler.ir.source import AnnotationValue as AnnotationValue
 from rackplane.compiler.ir.source import Span as Span
 from rackplane.compiler.ir.stmts import Advance as Advance
 from rackplane.compiler.ir.stmts import ApplyTable as ApplyTable
@@ -74,6 +75,19 @@ from rackplane.compiler.ir.stmts import Stmt as Stmt
 from rackplane.compiler.ir.stmts import Switch as Switch
 from rackplane.compiler.ir.stmts import SwitchCase as SwitchCase
 from rackplane.compiler.ir.stmts import Verify as Verify
+from rackplane.compiler.ir.typeinfo import BitSpec as BitSpec
+from rackplane.compiler.ir.typeinfo import BoolSpec as BoolSpec
+from rackplane.compiler.ir.typeinfo import Enumerators as Enumerators
+from rackplane.compiler.ir.typeinfo import ErrorSpec as ErrorSpec
+from rackplane.compiler.ir.typeinfo import Members as Members
+from rackplane.compiler.ir.typeinfo import NamedSpec as NamedSpec
+from rackplane.compiler.ir.typeinfo import NewType as NewType
+from rackplane.compiler.ir.typeinfo import SpecKind as SpecKind
+from rackplane.compiler.ir.typeinfo import StackSpec as StackSpec
+from rackplane.compiler.ir.typeinfo import Translation as Translation
+from rackplane.compiler.ir.typeinfo import TupleSpec as TupleSpec
+from rackplane.compiler.ir.typeinfo import TypeDefinition as TypeDefinition
+from rackplane.compiler.ir.typeinfo import TypeSpec as TypeSpec
 from rackplane.compiler.ir.types import BIT32 as BIT32
 from rackplane.compiler.ir.types import BOOL as BOOL
 from rackplane.compiler.ir.types import Bits as Bits

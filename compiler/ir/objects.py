@@ -7,17 +7,10 @@ from enum import Enum
 
 from rackplane.compiler.ir.exprs import Expr, Place, Var
 from rackplane.compiler.ir.parsers import Interval, Masked
-from rackplane.compiler.ir.source import NOWHERE, Span
+from rackplane.compiler.ir.source import NOWHERE, Annotation, Span
 from rackplane.compiler.ir.stmts import Stmt
+from rackplane.compiler.ir.typeinfo import TypeSpec
 from rackplane.compiler.ir.types import Bits, Header, Struct
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """@name(body): the body as its source text, and its value where it is a single string or number."""
-
-    name: str
-    body: str = ""
 
 
 class MatchKind(Enum):
@@ -35,7 +28,7 @@ class MatchKind(Enum):
 class Key:
     """One key of a table: its control-plane name, its expression and its match kind.
 
-    `type_name` names the key's `type` declaration (Pipeline.new_types), if it has one.
+    `type_name` names the key's `type` declaration (in Pipeline.type_info), if it has one.
     """
 
     name: str
@@ -57,7 +50,7 @@ class Key:
 class Param:
     """A parameter of an action that the control plane gives; the body reads it as `var`.
 
-    `type_name` names its `type` declaration (Pipeline.new_types) or its enum without underlying type.
+    `type_name` names its `type` declaration (in Pipeline.type_info) or its enum without underlying type.
     """
 
     name: str
@@ -70,7 +63,8 @@ class Param:
 class Action:
     """An action; `name` is its control-plane name (its key in Pipeline.actions is unique per binding).
 
-    Directional parameters bound in a table's action list are substituted into a copy of the action.
+    Directional parameters bound in a table's action list are substituted into a copy of the action. An action that
+    no table has was inlined wherever it is called: it is listed by its name, without parameters and body.
     """
 
     name: str
@@ -157,13 +151,19 @@ class CounterUnit(Enum):
 
 @dataclass(frozen=True)
 class Register:
-    """register<type>(size)."""
+    """register<type>(size).
+
+    `spec` is the type as the program names it, None when it is `type`; `index_type` names a `type` of the index.
+    """
 
     name: str
     type: Bits
     size: int
     annotations: tuple[Annotation, ...] = ()
     initial: int = 0
+    _: KW_ONLY
+    spec: TypeSpec | None = None
+    index_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +175,7 @@ class Counter:
     size: int = 0
     table: str | None = None
     annotations: tuple[Annotation, ...] = ()
+    index_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,7 @@ class Meter:
     table: str | None = None
     result: Place | None = None
     annotations: tuple[Annotation, ...] = ()
+    index_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -202,16 +204,6 @@ class ActionProfile:
 
 
 @dataclass(frozen=True)
-class NewType:
-    """type <base> name: `translation` holds the URI and the type that @p4runtime_translation gives, as written."""
-
-    name: str
-    type: Bits
-    translation: tuple[str, str] | None = None
-    annotations: tuple[Annotation, ...] = ()
-
-
-@dataclass(frozen=True)
 class ValueSet:
     """value_set<T>(size): keys are the leaf fields of T with their match kinds."""
 
@@ -223,19 +215,32 @@ class ValueSet:
 
 @dataclass(frozen=True)
 class Digest:
-    """A type given to digest(): its name and struct."""
+    """A type given to digest(): its name, its struct, and the type as the program names it."""
 
     name: str
     type: Struct
     annotations: tuple[Annotation, ...] = ()
+    _: KW_ONLY
+    spec: TypeSpec
+
+
+@dataclass(frozen=True)
+class PacketField:
+    """A field of a controller header, by its control-plane name; `type_name` as for a Key."""
+
+    name: str
+    width: int
+    annotations: tuple[Annotation, ...] = ()
+    type_name: str | None = None
 
 
 @dataclass(frozen=True)
 class ControllerHeader:
-    """A header with @controller_header("packet_in" | "packet_out")."""
+    """A header with @controller_header("packet_in" | "packet_out"); `fields` are those of the header in order."""
 
     name: str
     header: Header
+    fields: tuple[PacketField, ...]
     annotations: tuple[Annotation, ...] = ()
 
 

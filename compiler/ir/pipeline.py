@@ -8,19 +8,19 @@ from rackplane.compiler.ir.exprs import Var
 from rackplane.compiler.ir.objects import (
     Action,
     ActionProfile,
-    Annotation,
     ControllerHeader,
     Counter,
     Digest,
     FieldList,
     Meter,
-    NewType,
     Register,
     Table,
     ValueSet,
 )
 from rackplane.compiler.ir.parsers import Parser
+from rackplane.compiler.ir.source import Annotation
 from rackplane.compiler.ir.stmts import Stmt
+from rackplane.compiler.ir.typeinfo import NamedSpec, TypeDefinition
 from rackplane.compiler.ir.types import Bits, Header, Struct, Union
 
 
@@ -40,7 +40,8 @@ class Pipeline:
     `variables` lists every other variable with its type, per block name ("parser", "verify", "ingress",
     "egress", "compute", "deparser"); each starts at zero/invalid when its block starts.
     `type_names` maps the P4 name of each header and struct declared in the program to its type (for codecs
-    and P4Info); `errors` lists error members in declaration order, so an error's bits value is its index.
+    and P4Info); `type_info` defines the types of what the control plane reads and writes; `errors` lists
+    error members in declaration order, so an error's bits value is its index.
     """
 
     source: str
@@ -68,6 +69,6 @@ class Pipeline:
     type_names: dict[str, Header | Struct | Union] = field(default_factory=dict)
     constants: dict[str, tuple[int, Bits]] = field(default_factory=dict)
     enums: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
-    new_types: dict[str, NewType] = field(default_factory=dict)
+    type_info: dict[NamedSpec, TypeDefinition] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
     annotations: tuple[Annotation, ...] = ()

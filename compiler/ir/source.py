@@ -1,4 +1,4 @@
-"""A place in a P4 source."""
+"""Places in a P4 source, and annotations."""
 
 from __future__ import annotations
 
@@ -16,3 +16,20 @@ class Span:
 
 
 NOWHERE = Span("", 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class AnnotationValue:
+    """A value of a structured annotation, with its key in @name[key = value, ...]."""
+
+    value: int | str | bool
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """@name(body) with the body as its source text; `values` are those of @name[...], None for the other form."""
+
+    name: str
+    body: str = ""
+    values: tuple[AnnotationValue, ...] | None = None

@@ -188,6 +188,9 @@ def test_field_lists(tmp_path: Path) -> None:
     assert names == {1: ["x"], 2: ["x", "y"]}
 
 
+PORT = ir.NamedSpec(ir.SpecKind.NEW_TYPE, "port_t")
+
+
 def test_types_constants_enums_and_errors(tmp_path: Path) -> None:
     top = "enum bit<4> k_t { A = 3, B = 5 } enum e_t { X, Y } error { Mine } const bit<12> N = 0xABC; "
     top += '@p4runtime_translation("u", string) type bit<9> port_t; struct pair_t<T> { T l; T r; }'
@@ -198,7 +201,11 @@ def test_types_constants_enums_and_errors(tmp_path: Path) -> None:
     assert found.errors[:3] == ("NoError", "PacketTooShort", "NoMatch")
     assert found.errors[-1] == "Mine"
     assert found.constants["N"] == (0xABC, ir.Bits(12))
-    assert found.new_types["port_t"].translation == ("u", "string")
+    port = ir.NewType(ir.BitSpec(9), ir.Translation("u", None), found.type_info[PORT].annotations)
+    assert found.type_info == {
+        PORT: port,
+        ir.NamedSpec(ir.SpecKind.ENUM, "e_t"): ir.Enumerators((("X", 0), ("Y", 1))),
+    }
     assert found.tables["I.t"].keys[0].type_name == "port_t"
     assert [p.type_name for p in found.actions["I.a"].params] == ["port_t", "e_t"]
     assert isinstance(found.type_names["data_t"], ir.Header)
@@ -209,6 +216,7 @@ def test_controller_headers(tmp_path: Path) -> None:
     top = '@controller_header("packet_in") header in_t { bit<9> port; bit<7> pad; }'
     found = pipeline(tmp_path, "apply {}", top)
     assert [(h.name, h.header.fixed_width) for h in found.controller_headers] == [("packet_in", 16)]
+    assert [(f.name, f.width) for f in found.controller_headers[0].fields] == [("port", 9), ("pad", 7)]
 
 
 def test_variables_belong_to_one_block_and_have_names_of_their_own(tmp_path: Path) -> None:
