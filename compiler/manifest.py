@@ -151,6 +151,40 @@ class CounterLayout:
 
 
 @dataclass(frozen=True)
+class DigestField:
+    """One number of a digest: width in bits, and where its bytes are in the record, big-endian."""
+
+    width: int
+    signed: bool
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class DigestLayout:
+    """A digest. A record has `size` bytes: u32 position in Manifest.digests, then the leaves of its type."""
+
+    id: int
+    name: str
+    size: int
+    fields: tuple[DigestField, ...]
+
+
+@dataclass(frozen=True)
+class DigestMaps:
+    """How digests leave the kernel.
+
+    ring     RINGBUF of the records of all digests
+    enabled  .bss section: u8 by position, whether anybody wants that digest
+    lost     PERCPU_ARRAY of u64 by position: records that found no room in the ring
+    """
+
+    ring: str
+    enabled: str
+    lost: str
+
+
+@dataclass(frozen=True)
 class PacketHeader:
     """The packet_in or packet_out header: (metadata id, name, width) in wire order, padding fields with id 0."""
 
@@ -199,5 +233,7 @@ class Manifest:
     tables: tuple[TableLayout, ...] = ()
     registers: tuple[RegisterLayout, ...] = ()
     counters: tuple[CounterLayout, ...] = ()
+    digests: tuple[DigestLayout, ...] = ()
+    digest_maps: DigestMaps | None = None
     packet_in: PacketHeader | None = None
     packet_out: PacketHeader | None = None

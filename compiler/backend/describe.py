@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import entrypoints, externs
+from rackplane.compiler.backend import digests, entrypoints, externs
 from rackplane.compiler.backend.access import storage_size
 from rackplane.compiler.backend.program import Program
 from rackplane.compiler.backend.tableplan import MAX_MASK_GROUPS, TablePlan, plan_table
@@ -14,6 +14,7 @@ from rackplane.compiler.manifest import (
     MANIFEST_VERSION,
     ConstEntry,
     CounterLayout,
+    DigestLayout,
     Manifest,
     PacketHeader,
     RegisterLayout,
@@ -56,6 +57,8 @@ def manifest(described: Described, program: Program) -> Manifest:
         tables=tuple(_table(described, p) for p in described.plans.values()),
         registers=tuple(_register(described, n, r) for n, r in enumerate(pipeline.registers.values())),
         counters=tuple(_counters(described)),
+        digests=tuple(_digest(described, d) for d in pipeline.digests.values()),
+        digest_maps=digests.MAPS if pipeline.digests else None,
         packet_in=_packet_header(headers.get("packet_in")),
         packet_out=_packet_header(headers.get("packet_out")),
     )
@@ -140,6 +143,12 @@ def _counters(described: Described) -> list[CounterLayout]:
             table = described.ids[Prefix.TABLE][plan.table.name]
             out.append(CounterLayout(number, counter.name, plan.counter_map, unit, 0, table))
     return out
+
+
+def _digest(described: Described, digest: ir.Digest) -> DigestLayout:
+    leaves = digests.fields(list(digests.leaf_types(digest.type)))
+    number = described.ids[Prefix.DIGEST][digest.name]
+    return DigestLayout(number, digest.name, digests.record_size(leaves), leaves)
 
 
 def _packet_header(found: ir.ControllerHeader | None) -> PacketHeader | None:

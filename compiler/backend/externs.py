@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import checksums
+from rackplane.compiler.backend import checksums, digests
 from rackplane.compiler.backend.access import equal, is_wide, number, value_type
 from rackplane.compiler.backend.context import Fx, unsupported
 from rackplane.compiler.backend.exprs import condition, expr, named, widened, width_of
@@ -153,11 +153,16 @@ def _assert(fx: Fx, call: Call) -> None:
     )
 
 
+def _digest(fx: Fx, call: Call) -> None:
+    digests.send(fx, call.stmt, call.many(1))
+
+
 _CALLS: dict[str, Callable[[Fx, Call], None]] = {
     "register.read": _register_read,
     "register.write": _register_write,
     "counter.count": _count,
     "direct_counter.count": _nothing,
+    "digest": _digest,
     "mark_to_drop": _mark_to_drop,
     "random": _random,
     "hash": _hash,

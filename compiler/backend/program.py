@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import crc, entrypoints, tables
+from rackplane.compiler.backend import crc, digests, entrypoints, tables
 from rackplane.compiler.backend.access import storage_type
 from rackplane.compiler.backend.atomicity import HelperTest, find_spans
 from rackplane.compiler.backend.blocks import Blocks
@@ -131,6 +131,9 @@ def _data(out: CWriter, facts: Facts, structure: Structure, members: list[str], 
     out.text(runtime("switch.h"))
     if any(f.startswith("lock_") for f in facts.features):
         out.text(runtime("locks.h"))
+    if facts.pipeline.digests:
+        out.text(digests.maps(len(facts.pipeline.digests)))
+        out.text(runtime("digests.h"))
     if slot:
         with out.block("struct slot", "};"):
             out.text("\n".join(slot))

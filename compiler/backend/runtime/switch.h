@@ -11,6 +11,12 @@
 		MAP_TYPE(value, value_type); \
 	} name SEC(".maps")
 
+#define DEFINE_RING(name, bytes) \
+	struct { \
+		MAP_UINT(type, BPF_MAP_TYPE_RINGBUF); \
+		MAP_UINT(max_entries, bytes); \
+	} name SEC(".maps")
+
 #define VALUE(value, type, offset) (*(const type *)((const u8 *)(value) + (offset)))
 
 struct devmap_value {
