@@ -17,6 +17,7 @@ from rackplane.switch.errors import BpfError, SwitchError
 ObjectPtr = NewType("ObjectPtr", int)
 MapPtr = NewType("MapPtr", int)
 ProgramPtr = NewType("ProgramPtr", int)
+RingPtr = NewType("RingPtr", int)
 
 BPF_ANY = 0
 BPF_F_MMAPABLE = 1 << 10
@@ -158,6 +159,10 @@ class _TestRunOpts(ct.Structure):
     )
 
 
+RECORD_FN = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.c_void_p, ct.c_size_t)
+"""Called with a context, the address and the size of a record; STOP ends the reading after this record."""
+STOP = -errno.ECANCELED
+
 _PRINT_FN = ct.CFUNCTYPE(ct.c_int, ct.c_int, ct.c_char_p, ct.c_void_p)
 
 _P, _I, _U32, _U64, _S = ct.c_void_p, ct.c_int, ct.c_uint32, ct.c_uint64, ct.c_char_p
@@ -193,6 +198,10 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bpf_map_update_batch": (_I, (_I, _S, _S, _U32P, ct.POINTER(_BatchOpts))),
     "bpf_map_delete_batch": (_I, (_I, _S, _U32P, ct.POINTER(_BatchOpts))),
     "bpf_map_lookup_batch": (_I, (_I, _P, _P, _P, _P, _U32P, ct.POINTER(_BatchOpts))),
+    "ring_buffer__new": (_P, (_I, RECORD_FN, _P, _P)),
+    "ring_buffer__epoll_fd": (_I, (_P,)),
+    "ring_buffer__consume": (_I, (_P,)),
+    "ring_buffer__free": (None, (_P,)),
     "bpf_prog_load": (_I, (_I, _S, _S, _S, ct.c_size_t, ct.POINTER(_ProgramLoadOpts))),
     "bpf_link_create": (_I, (_I, _I, _I, ct.POINTER(_LinkCreateOpts))),
     "bpf_link_update": (_I, (_I, _I, _P)),
@@ -428,3 +437,30 @@ def set_autoload(pointer: ProgramPtr, wanted: bool) -> None:
 def set_log_buffer(pointer: ProgramPtr, buffer: ct.Array[ct.c_char]) -> None:
     """Give the program a buffer for the verifier's log; it must live until the object is loaded."""
     _check(_library().bpf_program__set_log_buf(pointer, buffer, len(buffer)), "set the log buffer")
+
+
+def open_ring(map_fd: int, callback: ct._FuncPointer) -> RingPtr:
+    """Map a ring buffer; `callback`, a RECORD_FN, must live as long as the ring."""
+    return RingPtr(_pointer(_library().ring_buffer__new(map_fd, callback, None, None), f"open ring {map_fd}"))
+
+
+def ring_fd(ring: RingPtr) -> int:
+    """Return a file descriptor that is readable when the ring has records; it belongs to the ring."""
+    return _library().ring_buffer__epoll_fd(ring)  # type: ignore[no-any-return]
+
+
+def read_ring(ring: RingPtr) -> None:
+    """Call the ring's callback for every record until it is empty or the callback returns STOP."""
+    result = _library().ring_buffer__consume(ring)
+    if result != STOP:
+        _check(result, "read a ring buffer")
+
+
+def close_ring(ring: RingPtr) -> None:
+    """Unmap a ring buffer."""
+    _library().ring_buffer__free(ring)
+
+
+def memory_at(address: int, size: int) -> bytes:
+    """Return a copy of memory that libbpf points to."""
+    return ct.string_at(address, size)

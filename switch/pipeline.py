@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from finsy.proto import p4i
 
 from rackplane.compiler.manifest import Manifest, TableKind, TableLayout
-from rackplane.switch import loader
+from rackplane.switch import digests, loader
 from rackplane.switch.counters import DirectCounters, IndexedCounter
+from rackplane.switch.digests import Digests
 from rackplane.switch.errors import BundleError, SwitchError
 from rackplane.switch.kerneltables import DirectMap, KernelTable, NoMap
 from rackplane.switch.loader import LoadedObject, ProgramNames
@@ -33,6 +34,7 @@ class Pipeline:
     groups: MulticastGroups
     packet_in: ControllerHeader
     packet_out: ControllerHeader
+    digests: Digests
     tables: dict[int, Table] = field(default_factory=dict)
     counters: dict[int, IndexedCounter] = field(default_factory=dict)
     registers: dict[int, RegisterArray] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Drop the references to maps and programs."""
+        self.digests.close()
         self.loaded.close()
 
 
@@ -86,6 +89,7 @@ def _build(manifest: Manifest, p4info: p4i.P4Info, loaded: LoadedObject, ports: 
         groups=MulticastGroups(manifest.maps, loaded, ports),
         packet_in=ControllerHeader(manifest.packet_in),
         packet_out=ControllerHeader(manifest.packet_out),
+        digests=digests.build(manifest, p4info, loaded),
     )
     if manifest.maps.drops:
         pipeline.drops = PerCpuCounters(loaded.map(manifest.maps.drops))

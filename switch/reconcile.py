@@ -23,6 +23,9 @@ def carry_over(old: Pipeline, new: Pipeline) -> None:
     for group in old.groups.groups.values():
         with _must_fit(f"multicast group {group.id}"):
             new.groups.insert(p4r.Entity.FromString(group.wire))
+    for wire in old.digests.wires(0):
+        with _must_fit("a digest's configuration"):
+            new.digests.put(p4r.Entity.FromString(wire))
     _carry_registers(old, new)
     _carry_counters(old, new)
 

@@ -71,6 +71,7 @@ def check_manifest(manifest: Manifest, maps: dict[str, MapInfo]) -> None:
         if register.size < 1 or register.element_size < 1 or not 0 < register.width <= 8 * register.element_size:
             raise BundleError(f"{purpose}: {register.size} elements of {register.element_size} bytes make no sense")
         checker.memory(register.map, register.size * register.element_size, purpose)
+    _check_digests(manifest, checker)
     for counter in manifest.counters:
         if not 0 <= counter.size <= MAX_SIZE:
             raise BundleError(f"counter {counter.name}: a size of {counter.size} makes no sense")
@@ -90,6 +91,23 @@ def _check_switch_maps(maps: SwitchMaps, checker: Checker) -> None:
         checker.sized(maps.replicas, MapType.HASH, "replicas", 8, 4, 1)
     if maps.drops:
         checker.sized(maps.drops, MapType.PERCPU_ARRAY, "drop counters", 4, 8, len(maps.reasons))
+
+
+def _check_digests(manifest: Manifest, checker: Checker) -> None:
+    maps, count = manifest.digest_maps, len(manifest.digests)
+    _check_distinct((d.id for d in manifest.digests), "digest")
+    if (maps is None) != (count == 0):
+        raise BundleError("the manifest has digests without maps for them, or maps without digests")
+    if maps is None:
+        return
+    checker.map(maps.ring, MapType.RINGBUF, "the ring of digests")
+    checker.memory(maps.enabled, count, "the digests that are wanted")
+    checker.sized(maps.lost, MapType.PERCPU_ARRAY, "lost digests", 4, 8, count)
+    for digest in manifest.digests:
+        for field in digest.fields:
+            fits = 0 < field.width <= 8 * field.size and 4 <= field.offset <= digest.size - field.size
+            if not fits or digest.size > MAX_VALUE_SIZE:
+                raise BundleError(f"digest {digest.name}: {field} does not fit into {digest.size} bytes")
 
 
 def _check_table(table: TableLayout, checker: Checker) -> None:

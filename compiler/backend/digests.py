@@ -52,12 +52,14 @@ DEFINE_MAP({MAPS.lost}, BPF_MAP_TYPE_PERCPU_ARRAY, 0, u32, u64, {digests});
 u8 digests_enabled[{digests}] SEC("{MAPS.enabled}");"""
 
 
-def send(fx: Fx, stmt: ir.CallExtern, data: tuple[ir.Expr, ...]) -> None:
+def send(fx: Fx, stmt: ir.CallExtern, data: Sequence[ir.Expr]) -> None:
     """Statements for one call: the values of now, when anybody wants them."""
     if fx.block != "ingress":
         raise unsupported(f"digest() in {fx.block}, which v1model allows in the ingress control only,", stmt.span)
-    position = list(fx.facts.pipeline.digests).index(stmt.instance or "")
-    digest = fx.facts.pipeline.digests[stmt.instance or ""]
+    known = fx.facts.pipeline.digests
+    if stmt.instance not in known:
+        raise unsupported("digest() without a type", stmt.span)
+    position, digest = list(known).index(stmt.instance), known[stmt.instance]
     leaves = fields(list(leaf_types(digest.type)))
     size = record_size(leaves)
     if len(leaves) != len(data) or size > MAX_RECORD:

@@ -154,7 +154,7 @@ def _assert(fx: Fx, call: Call) -> None:
 
 
 def _digest(fx: Fx, call: Call) -> None:
-    digests.send(fx, call.stmt, call.many(1))
+    digests.send(fx, call.stmt, call.many(1) if len(call.stmt.arguments) > 1 else ())
 
 
 _CALLS: dict[str, Callable[[Fx, Call], None]] = {

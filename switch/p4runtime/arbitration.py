@@ -12,10 +12,13 @@ from typing import Generic, TypeVar
 from finsy.proto import U128, p4r
 
 from rackplane.switch.errors import Code, RequestError, invalid, not_found
+from rackplane.switch.p4runtime.roles import FULL, Access, access_of
 
 Stream = TypeVar("Stream", bound=Hashable)
 
 DEFAULT_ROLE = ""
+MAX_ROLES = 1024
+MAX_ROLE_NAME = 256
 
 
 @dataclass
@@ -27,6 +30,7 @@ class _Role(Generic[Stream]):
     highest: int | None = None
     primary: Stream | None = None
     config: p4r.Role | None = None
+    access: Access = FULL
 
 
 class Arbiter(Generic[Stream]):
@@ -45,12 +49,17 @@ class Arbiter(Generic[Stream]):
         role = self._join(stream, message)
         election_id = U128.decode(message.election_id) if message.HasField("election_id") else None
         taken = [s for s, e in role.streams.items() if s != stream and e is not None and e == election_id]
-        if taken:
+        try:
+            if taken:
+                raise invalid(f"election id {election_id} is already used by another controller of this role")
+            others = {n: r.access for n, r in self._roles.items() if r.streams}
+            access = access_of(message.role, others)
+        except RequestError:
             if stream not in role.streams:
                 self._role_of.pop(stream)
-            raise invalid(f"election id {election_id} is already used by another controller of this role")
+            raise
         role.streams[stream] = election_id
-        return self._elect(role, stream, election_id, message)
+        return self._elect(role, stream, message, access)
 
     def leave(self, stream: Stream) -> list[tuple[Stream, p4r.MasterArbitrationUpdate]]:
         """Forget a stream that ended."""
@@ -82,9 +91,14 @@ class Arbiter(Generic[Stream]):
         name = self._role_of.get(stream)
         return name is not None and self._roles[name].primary == stream
 
-    def primaries(self) -> list[Stream]:
-        """Return the stream of every role's primary."""
-        return [role.primary for role in self._roles.values() if role.primary is not None]
+    def primaries(self) -> list[tuple[Stream, Access]]:
+        """Return the stream of every role's primary, and what the role may do."""
+        return [(role.primary, role.access) for role in self._roles.values() if role.primary is not None]
+
+    def access(self, role_name: str) -> Access:
+        """Return what a role may do: everything, as long as no primary has said otherwise."""
+        role = self._roles.get(role_name)
+        return role.access if role else FULL
 
     def _join(self, stream: Stream, message: p4r.MasterArbitrationUpdate) -> _Role[Stream]:
         name = message.role.name
@@ -92,6 +106,10 @@ class Arbiter(Generic[Stream]):
         if known is None:
             if message.device_id != self._device_id:
                 raise not_found(f"there is no device {message.device_id}; this is device {self._device_id}")
+            if len(name) > MAX_ROLE_NAME:
+                raise invalid(f"the role's name has {len(name)} characters; at most {MAX_ROLE_NAME} are taken")
+            if name not in self._roles and len(self._roles) >= MAX_ROLES:
+                raise RequestError(Code.RESOURCE_EXHAUSTED, f"there are already {MAX_ROLES} roles")
             role = self._roles.setdefault(name, _Role(name))
             if len(self._role_of) >= self._max_streams:
                 raise RequestError(Code.RESOURCE_EXHAUSTED, f"there are already {self._max_streams} controllers")
@@ -104,15 +122,16 @@ class Arbiter(Generic[Stream]):
         return self._roles[name]
 
     def _elect(
-        self, role: _Role[Stream], stream: Stream, election_id: int | None, message: p4r.MasterArbitrationUpdate
+        self, role: _Role[Stream], stream: Stream, message: p4r.MasterArbitrationUpdate, access: Access
     ) -> list[tuple[Stream, p4r.MasterArbitrationUpdate]]:
-        before = (role.primary, role.highest)
+        election_id = role.streams[stream]
+        before = (role.primary, role.highest, role.config)
         if election_id is not None and (role.highest is None or election_id >= role.highest):
             role.primary, role.highest = stream, election_id
-            role.config = message.role if message.HasField("role") else None
+            role.config, role.access = message.role if message.HasField("role") else None, access
         elif role.primary == stream:
             role.primary = None
-        changed = before != (role.primary, role.highest)
+        changed = before != (role.primary, role.highest, role.config)
         return self._notify(role, list(role.streams) if changed else [stream])
 
     def _notify(

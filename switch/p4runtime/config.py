@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from finsy.proto import p4r
 
@@ -22,6 +23,17 @@ from rackplane.switch.reconcile import carry_over
 
 Reader = Callable[[bytes], tuple[bytes, Manifest]]
 """Reads p4_device_config: the object, and the manifest; raises SwitchError."""
+
+
+class Watcher(Protocol):
+    """Somebody who follows the program that the ports run."""
+
+    def attach(self, pipeline: Pipeline) -> None:
+        """Follow this program from now on."""
+
+    def detach(self) -> None:
+        """Let go of the program, which may be closed next."""
+
 
 _Action = p4r.SetForwardingPipelineConfigRequest
 _Response = p4r.GetForwardingPipelineConfigRequest
@@ -45,6 +57,7 @@ class PipelineConfigs:
         self._committed: _Config | None = None
         self._saved: _Config | None = None
         self._lock = asyncio.Lock()
+        self.watcher: Watcher | None = None
 
     @property
     def pipeline(self) -> Pipeline:
@@ -163,8 +176,13 @@ class PipelineConfigs:
         self.close()
 
     def _run(self, config: _Config) -> None:
+        if self.watcher:
+            self.watcher.detach()
         try:
             self._device.commit(config.pipeline)
+            self._committed = config
         except PortError as e:
             raise invalid(f"the config does not fit this switch: {e}") from e
-        self._committed = config
+        finally:
+            if self.watcher and self.running:
+                self.watcher.attach(self.running)

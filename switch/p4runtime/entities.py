@@ -37,6 +37,7 @@ class Entities:
             "counter_entry": EntityKind(self._write_counter, self._save_counter),
             "direct_counter_entry": EntityKind(self._write_direct_counter, self._save_direct_counter),
             "register_entry": EntityKind(self._write_register, self._save_register),
+            "digest_entry": EntityKind(pipeline.digests.write, self._save_digest),
             "packet_replication_engine_entry": EntityKind(self._write_replication, self._save_replication),
         }
 
@@ -109,6 +110,20 @@ class Entities:
         entry = update.entity.register_entry
         register = self._pipeline.registers.get(entry.register_id)
         return register.snapshot(entry) if register else nothing_to_undo
+
+    def _save_digest(self, update: p4r.Update) -> Undo:
+        digests, digest_id = self._pipeline.digests, update.entity.digest_entry.digest_id
+        if not digests.known(digest_id):
+            return nothing_to_undo
+        before = digests.wires(digest_id)
+
+        def undo() -> None:
+            if before:
+                digests.put(p4r.Entity.FromString(before[0]))
+            else:
+                digests.drop(digest_id)
+
+        return undo
 
     # The packet replication engine
 

@@ -12,6 +12,7 @@ from finsy.proto import p4r
 
 from rackplane.switch.entries import Entry
 from rackplane.switch.errors import Code, RequestError, SwitchError, invalid, not_found
+from rackplane.switch.p4runtime.roles import FULL, Access
 from rackplane.switch.p4runtime.status import BatchError
 from rackplane.switch.p4runtime.wire import varint
 from rackplane.switch.pipeline import Pipeline
@@ -23,10 +24,11 @@ MAX_REQUESTS = 1 << 14
 _ENTITIES_TAG = b"\x0a"
 
 
-def read(pipeline: Pipeline, request: p4r.ReadRequest) -> Iterator[bytes]:
+def read(pipeline: Pipeline, request: p4r.ReadRequest, access: Access = FULL) -> Iterator[bytes]:
     """Yield serialized ReadResponse messages; raise BatchError at the end when a request of the batch failed.
 
-    What is read from tables and groups is fixed before the first message; counters and registers change anyway.
+    `access` restricts the answer to what a role has in its reach. What is read from tables and groups is fixed
+    before the first message; counters and registers change anyway.
     """
     if len(request.entities) > MAX_REQUESTS:
         raise RequestError(
@@ -37,12 +39,17 @@ def read(pipeline: Pipeline, request: p4r.ReadRequest) -> Iterator[bytes]:
     selector = _Selector(pipeline)
     for index, entity in enumerate(request.entities):
         try:
-            answers.append((index, selector.select(entity)))
+            found = selector.select(entity)
+            answers.append((index, found if access.ids is None else _visible(found, access)))
         except RequestError as e:
             errors[index] = RequestError(e.code, f"request #{index}: {e}")
     yield from _chunks(answers, errors)
     if errors:
         raise BatchError("requests", errors, len(request.entities))
+
+
+def _visible(entities: Iterable[bytes], access: Access) -> Iterator[bytes]:
+    return (wire for wire in entities if access.sees(p4r.Entity.FromString(wire)))
 
 
 def _chunks(answers: list[tuple[int, Iterable[bytes]]], errors: dict[int, RequestError]) -> Iterator[bytes]:
@@ -78,7 +85,7 @@ class _Selector:
             "meter_entry": _nothing,
             "direct_meter_entry": _nothing,
             "value_set_entry": _nothing,
-            "digest_entry": _nothing,
+            "digest_entry": lambda entity: pipeline.digests.wires(entity.digest_entry.digest_id),
         }
 
     def select(self, entity: p4r.Entity) -> Iterable[bytes]:

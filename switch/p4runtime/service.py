@@ -11,12 +11,13 @@ from finsy.proto import p4r
 from google.protobuf.message import DecodeError, Message
 
 from rackplane.switch.device import Device
-from rackplane.switch.errors import RequestError, invalid, not_found
+from rackplane.switch.errors import Code, RequestError, invalid, not_found
 from rackplane.switch.p4runtime import read, status, wire
 from rackplane.switch.p4runtime.arbitration import Arbiter
 from rackplane.switch.p4runtime.config import PipelineConfigs, Reader
+from rackplane.switch.p4runtime.controller import Controller
 from rackplane.switch.p4runtime.status import BatchError, Context
-from rackplane.switch.p4runtime.stream import Controller, Streams
+from rackplane.switch.p4runtime.stream import Streams
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class P4RuntimeService:
             request = _parse(p4r.WriteRequest, head)
             self._check_device(request.device_id)
             self._check_primary(request)
-            self.configs.writer.write(request.atomicity, updates)
+            self.configs.writer.write(request.atomicity, updates, self._arbiter.access(request.role))
         except (RequestError, BatchError) as e:
             await status.abort(context, e)
         return p4r.WriteResponse()
@@ -52,7 +53,7 @@ class P4RuntimeService:
         try:
             request = _parse(p4r.ReadRequest, data)
             self._check_device(request.device_id)
-            for response in read.read(self.configs.pipeline, request):
+            for response in read.read(self.configs.pipeline, request, self._arbiter.access(request.role)):
                 yield response
         except (RequestError, BatchError) as e:
             await status.abort(context, e)
@@ -63,6 +64,8 @@ class P4RuntimeService:
             request = _parse(p4r.SetForwardingPipelineConfigRequest, data)
             self._check_device(request.device_id)
             self._check_primary(request)
+            if not self._arbiter.access(request.role).push_pipeline:
+                raise RequestError(Code.PERMISSION_DENIED, f"role {request.role!r} may not push a pipeline config")
             await self.configs.set(request)
         except RequestError as e:
             await status.abort(context, e)

@@ -1,11 +1,11 @@
-"""StreamChannel: arbitration, packet-out, packet-in. Each controller has a bounded queue of messages to it."""
+"""StreamChannel: arbitration, packet-out, packet-in, and the notifications of the program that runs."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from finsy.proto import p4r
 
@@ -13,41 +13,12 @@ from rackplane.switch.device import Device
 from rackplane.switch.errors import Code, PortError, RequestError
 from rackplane.switch.p4runtime.arbitration import Arbiter
 from rackplane.switch.p4runtime.config import PipelineConfigs
+from rackplane.switch.p4runtime.controller import Controller
+from rackplane.switch.p4runtime.notify import Notifier
 
 log = logging.getLogger(__name__)
 
-QUEUE_LIMIT = 4096
 _FRAMES_PER_WAKEUP = 64
-
-
-class Controller:
-    """One open stream. Packets that do not fit into the queue are dropped and counted; other messages never are."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[p4r.StreamMessageResponse | RequestError | None] = asyncio.Queue()
-        self.dropped = 0
-
-    def send(self, message: p4r.StreamMessageResponse) -> None:
-        """Queue a message that must arrive."""
-        self._queue.put_nowait(message)
-
-    def offer(self, message: p4r.StreamMessageResponse) -> None:
-        """Queue a packet or an error report, unless the controller does not keep up."""
-        if self._queue.qsize() >= QUEUE_LIMIT:
-            self.dropped += 1
-            return
-        self._queue.put_nowait(message)
-
-    def end(self, error: RequestError | None = None) -> None:
-        """Close the stream, with an error where there is one."""
-        self._queue.put_nowait(error)
-
-    async def messages(self) -> AsyncIterator[p4r.StreamMessageResponse]:
-        """Yield what is queued until end(); raise its error."""
-        while (item := await self._queue.get()) is not None:
-            if isinstance(item, RequestError):
-                raise item
-            yield item
 
 
 class Streams:
@@ -58,14 +29,19 @@ class Streams:
         self._configs = configs
         self._arbiter = arbiter
         self._controllers: set[Controller] = set()
+        self._notifier = Notifier(arbiter)
 
     def start(self) -> None:
-        """Watch the CPU port; needs a running event loop."""
+        """Watch the CPU port and the running program; needs a running event loop."""
+        self._configs.watcher = self._notifier
+        if self._configs.running is not None:
+            self._notifier.attach(self._configs.running)
         if self._device.cpu is not None:
             asyncio.get_running_loop().add_reader(self._device.cpu.socket, self._packets_in)
 
     def stop(self) -> None:
-        """Stop watching the CPU port and end every stream."""
+        """Stop watching and end every stream."""
+        self._notifier.detach()
         if self._device.cpu is not None:
             asyncio.get_running_loop().remove_reader(self._device.cpu.socket)
         for controller in self._controllers:
@@ -86,7 +62,7 @@ class Streams:
             with contextlib.suppress(asyncio.CancelledError):
                 await receiver
             self._controllers.discard(controller)
-            self._announce(self._arbiter.leave(controller))
+            self._change(lambda: self._arbiter.leave(controller))
 
     async def _receive(self, controller: Controller, requests: AsyncIterator[p4r.StreamMessageRequest]) -> None:
         try:
@@ -100,21 +76,33 @@ class Streams:
     def _handle(self, controller: Controller, request: p4r.StreamMessageRequest) -> None:
         kind = request.WhichOneof("update")
         if kind == "arbitration":
-            self._announce(self._arbiter.update(controller, request.arbitration))
+            self._change(lambda: self._arbiter.update(controller, request.arbitration))
         elif kind == "packet":
             self._packet_out(controller, request.packet)
         elif kind == "digest_ack":
-            error = _stream_error(Code.INVALID_ARGUMENT, f"there is no digest {request.digest_ack.digest_id}")
-            error.error.digest_list_ack.digest_list_ack.CopyFrom(request.digest_ack)
-            controller.offer(error)
+            self._acknowledge(controller, request.digest_ack)
         else:
             error = _stream_error(Code.UNIMPLEMENTED, f"a stream message of kind {kind} is not supported")
             error.error.other.SetInParent()
             controller.offer(error)
 
-    def _announce(self, notifications: list[tuple[Controller, p4r.MasterArbitrationUpdate]]) -> None:
-        for controller, advice in notifications:
+    def _change(self, change: Callable[[], list[tuple[Controller, p4r.MasterArbitrationUpdate]]]) -> None:
+        """Make a change of the arbitration and tell those whom it concerns."""
+        before = self._arbiter.primaries()
+        for controller, advice in change():
             controller.send(p4r.StreamMessageResponse(arbitration=advice))
+        if before != self._arbiter.primaries():
+            self._notifier.primaries_changed()
+
+    def _acknowledge(self, controller: Controller, ack: p4r.DigestListAck) -> None:
+        try:
+            if not self._arbiter.is_primary(controller):
+                raise RequestError(Code.PERMISSION_DENIED, "only the primary controller may acknowledge digests")
+            self._notifier.acknowledge(ack)
+        except RequestError as e:
+            error = _stream_error(e.code, str(e))
+            error.error.digest_list_ack.digest_list_ack.CopyFrom(ack)
+            controller.offer(error)
 
     def _packet_out(self, controller: Controller, packet: p4r.PacketOut) -> None:
         try:
@@ -149,8 +137,9 @@ class Streams:
             message = p4r.StreamMessageResponse()
             message.packet.payload = payload
             message.packet.metadata.extend(metadata)
-            for controller in self._arbiter.primaries():
-                controller.offer(message)
+            for controller, access in self._arbiter.primaries():
+                if access.wants_packet(metadata):
+                    controller.offer(message)
 
 
 def _stream_error(code: Code, text: str) -> p4r.StreamMessageResponse:

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 
 from rackplane.switch.errors import BpfError, Code, RequestError, SwitchError, invalid
 from rackplane.switch.p4runtime.entities import UPDATE_TYPES, Entities, Undo, no_type
+from rackplane.switch.p4runtime.roles import FULL, Access
 from rackplane.switch.p4runtime.status import BatchError
 from rackplane.switch.p4runtime.templates import Templates
 from rackplane.switch.pipeline import Pipeline
@@ -32,7 +33,7 @@ class Writer:
         self._entities = Entities(pipeline)
         self._templates = templates or Templates()
 
-    def write(self, atomicity: int, updates: Sequence[bytes]) -> None:
+    def write(self, atomicity: int, updates: Sequence[bytes], access: Access = FULL) -> None:
         """Apply serialized updates; raise BatchError when any failed, RequestError when none was tried."""
         if len(updates) > MAX_UPDATES:
             raise RequestError(
@@ -41,6 +42,7 @@ class Writer:
         _check_atomicity(atomicity, len(updates))
         all_or_none = atomicity != _ATOMICITY.CONTINUE_ON_ERROR
         batch = _Batch(self._pipeline, self._entities, self._templates, updates, all_or_none)
+        batch.access = access
         batch.apply()
         batch.flush()
         if batch.errors and all_or_none:
@@ -83,6 +85,7 @@ class _Batch:
         undoable: bool,
     ) -> None:
         self.errors: dict[int, RequestError] = {}
+        self.access = FULL
         self._pipeline = pipeline
         self._entities = entities
         self._templates = templates
@@ -94,11 +97,11 @@ class _Batch:
 
     def apply(self) -> None:
         """Try every update."""
-        by_template, touch = self._templates.apply, self._touched.add
+        by_template, touch, full = self._templates.apply, self._touched.add, self.access.ids is None
         for index, data in enumerate(self._updates):
             self._tried = index
             try:
-                table = by_template(data)
+                table = by_template(data) if full else None
                 if table is None:
                     self._one(data)
                 else:
@@ -141,6 +144,7 @@ class _Batch:
     def _one(self, data: bytes) -> None:
         update = _parse(data)
         entity = update.entity
+        self.access.check(entity)
         table = self._pipeline.tables.get(entity.table_entry.table_id)
         if table is None:
             self._other(update)

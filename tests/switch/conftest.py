@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import basic_program as basic
 import pytest
 import switch_client as p4
+from compiled_program import CompiledProgram
 from switch_hosts import Links, Running, serving
 
 from rackplane.switch import bmv2
@@ -59,6 +60,22 @@ def client(switch: Running) -> Iterator[p4.Client]:
     """The primary controller of a switch that runs the hand-written program."""
     client = p4.Client(switch.address)
     client.push()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def learning() -> CompiledProgram:
+    """learning.p4: digests, idle timeouts and registers."""
+    return CompiledProgram("learning")
+
+
+@pytest.fixture
+def bridge(switch: Running, learning: CompiledProgram) -> Iterator[p4.Client]:
+    """The primary controller of a switch on three links that runs learning.p4."""
+    client = p4.Client(switch.address)
+    switch.programs[learning.config] = (learning.image, learning.manifest)
+    client.push(learning.config, p4info=learning.p4info)
     yield client
     client.close()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import basic_program as basic
 import grpc
-from finsy.proto import U128, p4r, p4r_grpc, rpc_status
+from finsy.proto import U128, p4i, p4r, p4r_grpc, rpc_status
 
 DEVICE_ID = 7
 _TIMEOUT = 20
@@ -77,10 +77,13 @@ class Client:
         self.arbitration = self.stream.receive().arbitration
 
     def push(
-        self, config: bytes = b"basic", action: int = p4r.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
+        self,
+        config: bytes = b"basic",
+        action: int = p4r.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT,
+        p4info: p4i.P4Info | None = None,
     ) -> None:
         request = self.config_request(action)
-        request.config.p4info.CopyFrom(basic.p4info())
+        request.config.p4info.CopyFrom(p4info or basic.p4info())
         request.config.p4_device_config = config
         request.config.cookie.cookie = 99
         self.stub.SetForwardingPipelineConfig(request, timeout=_TIMEOUT)

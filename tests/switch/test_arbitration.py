@@ -75,7 +75,7 @@ def test_roles_are_apart() -> None:
     arbiter.update("a", message(1))
     ((_, advice),) = arbiter.update("b", message(1, "sdn"))
     assert (advice.status.code, advice.role.name) == (OK, "sdn")
-    assert sorted(arbiter.primaries()) == ["a", "b"]
+    assert sorted(stream for stream, _ in arbiter.primaries()) == ["a", "b"]
     arbiter.check_write("sdn", U128.encode(1))
     with pytest.raises(RequestError) as error:
         arbiter.check_write("other", U128.encode(1))

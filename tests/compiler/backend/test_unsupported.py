@@ -28,7 +28,6 @@ def ingress(*body: ir.Stmt) -> ir.Pipeline:
         "clone_preserving_field_list",
         "resubmit_preserving_field_list",
         "recirculate_preserving_field_list",
-        "digest",
         "truncate",
         "meter.execute_meter",
     ],
@@ -41,8 +40,26 @@ def test_externs_without_code_are_named(name: str) -> None:
     assert found.message == f"{name}() is not supported by the xdp target"
 
 
+@pytest.mark.parametrize(
+    ("block", "kind", "message"),
+    [
+        ("egress", ir.Bits(8), r"digest\(\) in egress, which v1model allows in the ingress control only"),
+        ("ingress", ir.Varbit(64), "a digest with a varbit"),
+        ("ingress", ir.Bits(2048), "a digest of 1 numbers in 264 bytes"),
+        ("ingress", None, r"digest\(\) without a type"),
+    ],
+)
+def test_digests_that_cannot_be_sent(block: str, kind: ir.Type | None, message: str) -> None:
+    call = ir.CallExtern("digest", (ir.Const(1, ir.BIT32), ir.Const(0, ir.Bits(8))), "d", at(7))
+    known = {"d": ir.Digest("d", ir.Struct("d", (ir.Field("f", kind),)))} if kind else {}
+    changes = {block: ir.Control(block, (call,)), "digests": known}
+    with pytest.raises(CompileErrors, match=message) as caught:
+        compile_pipeline(programs.pipeline(**changes))
+    assert caught.value.diagnostics[0].span == at(7)
+
+
 def test_all_are_reported_in_one_run() -> None:
-    body = [ir.CallExtern("digest", (), None, at(3)), ir.CallExtern("truncate", (), None, at(5))]
+    body = [ir.CallExtern("first_oracle", (), None, at(3)), ir.CallExtern("second_oracle", (), None, at(5))]
     with pytest.raises(CompileErrors) as caught:
         compile_pipeline(ingress(ir.If(ir.Const(1, ir.BOOL), tuple(body[:1]), tuple(body[1:]))))
     assert [d.span.line for d in caught.value.diagnostics] == [3, 5]

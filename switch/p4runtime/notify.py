@@ -1,0 +1,85 @@
+"""What the switch says on its own: digest lists, to the primary of every role that has the digest in its reach."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+from finsy.proto import p4r
+
+from rackplane.switch.digests import DigestList
+from rackplane.switch.errors import invalid
+from rackplane.switch.p4runtime.arbitration import Arbiter
+from rackplane.switch.p4runtime.controller import Controller
+from rackplane.switch.pipeline import Pipeline
+
+_RECORDS_PER_WAKEUP = 512
+_LONGEST_SLEEP_NS = 3600 * 10**9
+
+
+class Notifier:
+    """Follows the program that the ports run. Everything happens in the event loop."""
+
+    def __init__(self, arbiter: Arbiter[Controller]) -> None:
+        self._arbiter = arbiter
+        self._pipeline: Pipeline | None = None
+        self._digest_fd: int | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def attach(self, pipeline: Pipeline) -> None:
+        """Follow a program; needs a running event loop."""
+        self._pipeline = pipeline
+        self._digest_fd = pipeline.digests.open()
+        if self._digest_fd is not None:
+            asyncio.get_running_loop().add_reader(self._digest_fd, self._digests_in)
+
+    def detach(self) -> None:
+        """Let go of the program."""
+        if self._digest_fd is not None:
+            asyncio.get_running_loop().remove_reader(self._digest_fd)
+        if self._timer:
+            self._timer.cancel()
+        self._pipeline = self._digest_fd = self._timer = None
+
+    def primaries_changed(self) -> None:
+        """A new primary is told what the one before it was told."""
+        if self._pipeline:
+            self._pipeline.digests.forget()
+
+    def acknowledge(self, ack: p4r.DigestListAck) -> None:
+        """Take a DigestListAck; INVALID_ARGUMENT when there is no such digest."""
+        if self._pipeline is None:
+            raise invalid(f"there is no digest {ack.digest_id}: no forwarding pipeline config is set")
+        self._pipeline.digests.acknowledge(ack)
+
+    def _digests_in(self) -> None:
+        if self._pipeline:
+            self._send(self._pipeline.digests.receive(_RECORDS_PER_WAKEUP, time.monotonic_ns()))
+            self._schedule()
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self._pipeline:
+            self._send(self._pipeline.digests.tick(time.monotonic_ns()))
+            self._schedule()
+
+    def _schedule(self) -> None:
+        deadline = self._pipeline.digests.deadline() if self._pipeline else None
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            wait = min(max(deadline - time.monotonic_ns(), 0), _LONGEST_SLEEP_NS)
+            self._timer = asyncio.get_running_loop().call_later(wait / 1e9, self._tick)
+
+    def _send(self, lists: Iterable[DigestList]) -> None:
+        for each in lists:
+            message = p4r.StreamMessageResponse()
+            digest = message.digest
+            digest.digest_id, digest.list_id, digest.timestamp = each.digest_id, each.list_id, time.time_ns()
+            digest.data.extend(each.data)
+            listeners = [c for c, access in self._arbiter.primaries() if access.reaches(each.digest_id)]
+            heard = [controller.offer(message) for controller in listeners]
+            if self._pipeline and not any(heard):
+                self._pipeline.digests.undelivered(each)
