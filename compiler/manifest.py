@@ -101,7 +101,8 @@ class TableLayout:
     """A table: P4Runtime id and name, its maps and layouts.
 
     `map` is empty for CODE and KEYLESS. `default_map` is an ARRAY of one value (empty when the default action
-    is const and compiled in). `direct_counter` and `direct_meter` name the maps indexed by an entry's handle.
+    is const and compiled in). `direct_counter` names the map indexed by an entry's handle, `direct_meter` is the id
+    of a meter (see MeterLayout) or 0.
     `hits` names an ARRAY of u64 last-hit times (ns, bpf_ktime) by handle where the table has idle timeouts.
     """
 
@@ -120,7 +121,7 @@ class TableLayout:
     ternary: TernaryMaps | None = None
     entries: tuple[ConstEntry, ...] = ()
     direct_counter: str = ""
-    direct_meter: str = ""
+    direct_meter: int = 0
     hits: str = ""
     action_profile: int = 0
 
@@ -185,6 +186,24 @@ class DigestMaps:
 
 
 @dataclass(frozen=True)
+class MeterLayout:
+    """A meter: an ARRAY of struct meter; `marks`, an ARRAY of {u64 packets, u64 bytes} for each of three colours.
+
+    struct meter: u32 lock, u32 configured, u64 last, then for the committed and the peak bucket u64 rate, fill_ns,
+    burst, tokens (see backend/runtime/meters.h). `unit` is "packets" or "bytes". Direct meters have `table` and
+    size 0; their index is the entry's handle.
+    """
+
+    id: int
+    name: str
+    map: str
+    marks: str
+    unit: str
+    size: int
+    table: int = 0
+
+
+@dataclass(frozen=True)
 class PacketHeader:
     """The packet_in or packet_out header: (metadata id, name, width) in wire order, padding fields with id 0."""
 
@@ -235,5 +254,6 @@ class Manifest:
     counters: tuple[CounterLayout, ...] = ()
     digests: tuple[DigestLayout, ...] = ()
     digest_maps: DigestMaps | None = None
+    meters: tuple[MeterLayout, ...] = ()
     packet_in: PacketHeader | None = None
     packet_out: PacketHeader | None = None

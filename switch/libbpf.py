@@ -20,6 +20,7 @@ ProgramPtr = NewType("ProgramPtr", int)
 RingPtr = NewType("RingPtr", int)
 
 BPF_ANY = 0
+BPF_F_LOCK = 1 << 2
 BPF_F_MMAPABLE = 1 << 10
 XDP_FLAGS_SKB_MODE = 1 << 1
 XDP_FLAGS_DRV_MODE = 1 << 2
@@ -193,7 +194,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bpf_program__set_log_buf": (_I, (_P, _P, ct.c_size_t)),
     "bpf_map_create": (_I, (_I, _S, _U32, _U32, _U32, ct.POINTER(_MapCreateOpts))),
     "bpf_map_update_elem": (_I, (_I, _S, _S, _U64)),
-    "bpf_map_lookup_elem": (_I, (_I, _S, _P)),
+    "bpf_map_lookup_elem_flags": (_I, (_I, _S, _P, ct.c_uint64)),
     "bpf_map_delete_elem": (_I, (_I, _S)),
     "bpf_map_update_batch": (_I, (_I, _S, _S, _U32P, ct.POINTER(_BatchOpts))),
     "bpf_map_delete_batch": (_I, (_I, _S, _U32P, ct.POINTER(_BatchOpts))),
@@ -348,9 +349,9 @@ def update_elem(map_fd: int, key: bytes, value: bytes, flags: int = BPF_ANY) -> 
     return _library().bpf_map_update_elem(map_fd, key, value, flags)  # type: ignore[no-any-return]
 
 
-def lookup_elem(map_fd: int, key: bytes, into: ct.Array[ct.c_char]) -> int:
+def lookup_elem(map_fd: int, key: bytes, into: ct.Array[ct.c_char], flags: int = BPF_ANY) -> int:
     """Read one element into a buffer of the value's size; return 0 or a negative errno."""
-    return _library().bpf_map_lookup_elem(map_fd, key, into)  # type: ignore[no-any-return]
+    return _library().bpf_map_lookup_elem_flags(map_fd, key, into, flags)  # type: ignore[no-any-return]
 
 
 def delete_elem(map_fd: int, key: bytes) -> int:
@@ -358,9 +359,9 @@ def delete_elem(map_fd: int, key: bytes) -> int:
     return _library().bpf_map_delete_elem(map_fd, key)  # type: ignore[no-any-return]
 
 
-def update_batch(map_fd: int, keys: bytes, values: bytes, count: int) -> tuple[int, int]:
+def update_batch(map_fd: int, keys: bytes, values: bytes, count: int, flags: int = BPF_ANY) -> tuple[int, int]:
     """Write `count` elements in order; return (0 or a negative errno, elements written)."""
-    done, opts = ct.c_uint32(count), _BatchOpts(sz=ct.sizeof(_BatchOpts))
+    done, opts = ct.c_uint32(count), _BatchOpts(sz=ct.sizeof(_BatchOpts), elem_flags=flags)
     result = _library().bpf_map_update_batch(map_fd, keys, values, ct.byref(done), ct.byref(opts))
     return result, done.value
 

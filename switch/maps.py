@@ -22,14 +22,14 @@ class BpfMap:
         self.info = info
         self.fd = fd
 
-    def put(self, key: bytes, value: bytes) -> None:
-        """Create or replace one element; raise BpfError."""
-        self._raise(libbpf.update_elem(self.fd, key, value), "write to")
+    def put(self, key: bytes, value: bytes, locked: bool = False) -> None:
+        """Create or replace one element, with `locked` under the spin lock that it holds; raise BpfError."""
+        self._raise(libbpf.update_elem(self.fd, key, value, _flags(locked)), "write to")
 
-    def get(self, key: bytes) -> bytes | None:
-        """Return one element, or None when there is none."""
+    def get(self, key: bytes, locked: bool = False) -> bytes | None:
+        """Return one element, with `locked` under its spin lock, or None when there is none."""
         buffer = ctypes.create_string_buffer(self.info.value_size)
-        result = libbpf.lookup_elem(self.fd, key, buffer)
+        result = libbpf.lookup_elem(self.fd, key, buffer, _flags(locked))
         if result == -errno.ENOENT:
             return None
         self._raise(result, "read from")
@@ -43,12 +43,17 @@ class BpfMap:
         self._raise(result, "delete from")
         return True
 
-    def put_many(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+    def get_range(self, start: int, count: int) -> bytes:
+        """Return the values of elements start ... start + count - 1 of an ARRAY, one after the other."""
+        return libbpf.lookup_array_batch(self.fd, start, count, self.info.value_size)
+
+    def put_many(self, keys: Sequence[bytes], values: Sequence[bytes], locked: bool = False) -> None:
         """Create or replace elements in order, in one system call; a BpfError may leave a part written."""
         if len(keys) == 1:
-            self.put(keys[0], values[0])
+            self.put(keys[0], values[0], locked)
         elif keys:
-            result, _ = libbpf.update_batch(self.fd, b"".join(keys), b"".join(values), len(keys))
+            flags = _flags(locked)
+            result, _ = libbpf.update_batch(self.fd, b"".join(keys), b"".join(values), len(keys), flags)
             self._raise(result, f"write {len(keys)} elements to")
 
     def delete_many(self, keys: Sequence[bytes]) -> None:
@@ -62,6 +67,10 @@ class BpfMap:
     def _raise(self, result: int, what: str) -> None:
         if result < 0:
             raise BpfError(f"cannot {what} map {self.info}", -result)
+
+
+def _flags(locked: bool) -> int:
+    return libbpf.BPF_F_LOCK if locked else libbpf.BPF_ANY
 
 
 class PerCpuCounters:

@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 
 from finsy.proto import p4i
 
-from rackplane.compiler.manifest import Manifest, TableKind, TableLayout
+from rackplane.compiler.manifest import Manifest, MeterLayout, TableKind, TableLayout
 from rackplane.switch import digests, loader
 from rackplane.switch.counters import DirectCounters, IndexedCounter
 from rackplane.switch.digests import Digests
+from rackplane.switch.direct import DirectResources
 from rackplane.switch.errors import BundleError, SwitchError
 from rackplane.switch.kerneltables import DirectMap, KernelTable, NoMap
 from rackplane.switch.loader import LoadedObject, ProgramNames
 from rackplane.switch.maps import PerCpuCounters, SharedMemory
 from rackplane.switch.maskgroups import MaskGroups
+from rackplane.switch.meters import IndexedMeter, MeterCells
 from rackplane.switch.packetheaders import ControllerHeader
 from rackplane.switch.ports import Port
 from rackplane.switch.registers import RegisterArray
@@ -37,6 +39,7 @@ class Pipeline:
     digests: Digests
     tables: dict[int, Table] = field(default_factory=dict)
     counters: dict[int, IndexedCounter] = field(default_factory=dict)
+    meters: dict[int, IndexedMeter] = field(default_factory=dict)
     registers: dict[int, RegisterArray] = field(default_factory=dict)
     drops: PerCpuCounters | None = None
 
@@ -72,7 +75,7 @@ def load(image: bytes, manifest: Manifest, p4info: p4i.P4Info, ports: Mapping[in
         loaded = loader.load(opened, _names(manifest))
         pipeline = _build(manifest, p4info, loaded, ports)
         for layout, info in pairs:
-            pipeline.tables[layout.id] = _table(layout, info, loaded)
+            pipeline.tables[layout.id] = _table(layout, info, manifest, loaded)
     except (SwitchError, ValueError) as e:
         opened.close()
         if isinstance(e, SwitchError):
@@ -97,18 +100,29 @@ def _build(manifest: Manifest, p4info: p4i.P4Info, loaded: LoadedObject, ports: 
         if not counter.table:
             cells = PerCpuCounters(loaded.map(counter.map))
             pipeline.counters[counter.id] = IndexedCounter(counter, cells)
+    for meter in manifest.meters:
+        if not meter.table:
+            pipeline.meters[meter.id] = IndexedMeter(meter, _meter_cells(meter, loaded))
     for register in manifest.registers:
         memory = SharedMemory(loaded.map(register.map))
         pipeline.registers[register.id] = RegisterArray(register, memory)
     return pipeline
 
 
-def _table(layout: TableLayout, info: p4i.Table, loaded: LoadedObject) -> Table:
+def _table(layout: TableLayout, info: p4i.Table, manifest: Manifest, loaded: LoadedObject) -> Table:
     counters = None
     if layout.direct_counter:
         counters = DirectCounters(PerCpuCounters(loaded.map(layout.direct_counter)))
+    meter = next((m for m in manifest.meters if m.table == layout.id), None)
+    meters = _meter_cells(meter, loaded) if meter else None
     default_map = loaded.map(layout.default_map) if layout.default_map else None
-    return Table(layout, info, _kernel_table(layout, loaded), default_map, counters)
+    return Table(
+        layout, info, _kernel_table(layout, loaded), default_map, DirectResources(layout.size, counters, meters)
+    )
+
+
+def _meter_cells(layout: MeterLayout, loaded: LoadedObject) -> MeterCells:
+    return MeterCells(layout, loaded.map(layout.map), loaded.map(layout.marks))
 
 
 def _kernel_table(layout: TableLayout, loaded: LoadedObject) -> KernelTable:

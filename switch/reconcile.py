@@ -13,9 +13,9 @@ from rackplane.switch.tables import Table
 
 
 def carry_over(old: Pipeline, new: Pipeline) -> None:
-    """Write everything that `old` holds to `new`: entries, default actions, groups, registers and counters.
+    """Write everything that `old` holds to `new`: entries, default actions, groups, registers, counters and meters.
 
-    Raise INVALID_ARGUMENT when an entry or a group does not fit the new program. Registers and counters are
+    Raise INVALID_ARGUMENT when an entry or a group does not fit the new program. Registers, counters and meters are
     carried over where both programs have them in the same size.
     """
     for table in old.tables.values():
@@ -28,6 +28,7 @@ def carry_over(old: Pipeline, new: Pipeline) -> None:
             new.digests.put(p4r.Entity.FromString(wire))
     _carry_registers(old, new)
     _carry_counters(old, new)
+    _carry_meters(old, new)
 
 
 def _carry_entries(old: Table, new: Table | None) -> None:
@@ -39,6 +40,10 @@ def _carry_entries(old: Table, new: Table | None) -> None:
     for entry in written:
         entity = p4r.Entity.FromString(entry.wire)
         with _must_fit(f"an entry of table {old.name}"):
+            if old.direct.meters is not None and new.direct.meters is not None:
+                config = old.direct.meters.config(entry.handle)
+                if config is not None:
+                    entity.table_entry.meter_config.CopyFrom(config)
             identical = new.holds(entity.table_entry)
             (new.modify if identical else new.insert)(entity)
     if not old.layout.const_default and old.default.wire != old.original_default().wire:
@@ -69,6 +74,15 @@ def _carry_counters(old: Pipeline, new: Pipeline) -> None:
         for entity in counter.read(p4r.CounterEntry()):
             if entity.counter_entry.data.packet_count or entity.counter_entry.data.byte_count:
                 target.write(entity.counter_entry)
+
+
+def _carry_meters(old: Pipeline, new: Pipeline) -> None:
+    for meter_id, meter in old.meters.items():
+        target = new.meters.get(meter_id)
+        if target is None or (target.layout.size, target.layout.unit) != (meter.layout.size, meter.layout.unit):
+            continue
+        for index, config in meter.cells.configs.items():
+            target.cells.configure((index,), config)
 
 
 @contextmanager

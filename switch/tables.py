@@ -6,17 +6,17 @@ sent by flush(); then either commit() or rollback() ends the batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from finsy.proto import p4i, p4r
 
 from rackplane.compiler.manifest import ConstEntry, TableKind, TableLayout
 from rackplane.switch import entries as checks
 from rackplane.switch.actions import ActionCodecs
-from rackplane.switch.counters import DirectCounters
+from rackplane.switch.direct import DirectResources
 from rackplane.switch.entries import Entry
 from rackplane.switch.errors import Code, RequestError, SwitchError, invalid, not_found
-from rackplane.switch.handles import DEFAULT_HANDLE, Handles
+from rackplane.switch.handles import DEFAULT_HANDLE
 from rackplane.switch.kerneltables import KernelTable
 from rackplane.switch.keys import KeyCodec, MaskedKey, TernaryCodec, needs_priority
 from rackplane.switch.maps import BpfMap
@@ -34,24 +34,22 @@ class Table:
         info: p4i.Table,
         kernel: KernelTable,
         default_map: BpfMap | None,
-        counters: DirectCounters | None,
+        direct: DirectResources,
     ) -> None:
         self.layout = layout
         self.name = layout.name
         self.entries: dict[bytes, Entry] = {}
-        self.counters = counters
-        self.handles = Handles(layout.size, [counters]) if counters else None
+        self.direct = direct
         self._kernel = kernel
         self._default_map = default_map
         self._actions = ActionCodecs(layout, {ref.id: ref.scope for ref in info.action_refs})
         self.constant = info.is_const_table or layout.kind is TableKind.CODE
         self._priority = needs_priority(layout)
-        direct = layout.kind in (TableKind.HASH, TableKind.LPM)
-        self._keys = KeyCodec(layout) if direct else None
-        self._masked_keys = None if direct else TernaryCodec(layout)
+        whole_keys = layout.kind in (TableKind.HASH, TableKind.LPM)
+        self._keys = KeyCodec(layout) if whole_keys else None
+        self._masked_keys = None if whole_keys else TernaryCodec(layout)
         self._log: list[tuple[bytes, Entry | None]] = []
         self._freed: list[int] = []
-        self._counts: list[Callable[[], None]] = []
         self.default = self.original_default()
         self._install_default()
         for entry in layout.entries:
@@ -70,17 +68,15 @@ class Table:
             raise RequestError(Code.ALREADY_EXISTS, "an entry with this match and priority already exists")
         if len(self.entries) >= self.layout.size:
             raise RequestError(Code.RESOURCE_EXHAUSTED, f"the table is full: it holds {self.layout.size} entries")
-        handle = self.handles.take() if self.handles else 0
+        handle = self.direct.take()
         try:
             value = self._actions.decode(checks.action_of(message), handle)
-            if message.HasField("counter_data"):
-                self._set_counter(handle, message)
+            self.direct.write(handle, message)
             action_id, priority = message.action.action.action_id, message.priority
             entry = Entry(entity.SerializeToString(), value, action_id, priority, handle, False, masked)
             self.put_in(identity, entry, None)
         except SwitchError:
-            if self.handles:
-                self.handles.give_back(handle)
+            self.direct.give_back(handle)
             raise
 
     def modify(self, entity: p4r.Entity) -> None:
@@ -99,8 +95,7 @@ class Table:
         else:
             value = old.value
             message.action.CopyFrom(old.message().action)
-        if message.HasField("counter_data"):
-            self._set_counter(old.handle, message)
+        self.direct.write(old.handle, message, modify=True)
         if old.const or self.constant:
             return
         action_id = message.action.action.action_id
@@ -130,31 +125,37 @@ class Table:
         self._kernel.remove(identity, old)
         del self.entries[identity]
         self._log.append((identity, old))
-        if self.handles:
-            self._freed.append(old.handle)
+        self._freed.append(old.handle)
 
     def set_counter(self, message: p4r.DirectCounterEntry) -> None:
         """Set the direct counter of an entry; without data nothing is changed."""
         handle = self.find(message.table_entry).handle
-        if self.counters is None or self.handles is None:
+        if self.direct.counters is None:
             raise invalid("the table has no direct counter")
         if message.HasField("data"):
-            self.handles.clean()
-            self.counters.set(handle, message.data, "a direct counter")
+            self.direct.set_counter(handle, message.data)
+
+    def set_meter(self, message: p4r.DirectMeterEntry) -> None:
+        """Configure the direct meter of an entry; without a config it gets its default."""
+        if self.direct.meters is None:
+            raise invalid("the table has no direct meter")
+        handle = self.find(message.table_entry).handle
+        config = message.config if message.HasField("config") else None
+        self.direct.configure_meter(handle, config)
+        if message.HasField("counter_data"):
+            self.direct.reset_marks(handle, message.counter_data)
 
     def flush(self) -> None:
         """Send queued changes to the kernel; raise BpfError."""
-        if self.handles:
-            self.handles.clean()
+        self.direct.clean()
         self._kernel.flush()
 
     def commit(self) -> None:
         """End a batch: its changes stay."""
         self._log.clear()
-        self._counts.clear()
-        if self.handles:
-            for handle in self._freed:
-                self.handles.give_back(handle)
+        self.direct.commit()
+        for handle in self._freed:
+            self.direct.give_back(handle)
         self._freed.clear()
 
     def rollback(self) -> None:
@@ -167,11 +168,9 @@ class Table:
             current = self.entries.pop(identity, None)
             if old is not None:
                 self.entries[identity] = old
-            elif current is not None and self.handles:
-                self.handles.give_back(current.handle)
-        for undo in reversed(self._counts):
-            undo()
-        self._counts.clear()
+            elif current is not None:
+                self.direct.give_back(current.handle)
+        self.direct.rollback()
         self._log.clear()
         self._freed.clear()
         self._kernel.reset(self.entries, touched)
@@ -240,22 +239,12 @@ class Table:
             if self.layout.kind is TableKind.KEYLESS:
                 raise invalid("the table has no key: only its default entry can be modified")
         checks.check_common(message, bool(self.layout.hits))
-        if message.HasField("meter_config") or message.HasField("meter_counter_data"):
-            raise invalid("the table has no direct meter")
 
     def _refuse_constant(self, operation: str) -> None:
         if self.constant:
             raise RequestError(
                 Code.PERMISSION_DENIED, f"the entries are const in the program: {operation} is refused"
             )
-
-    def _set_counter(self, handle: int, message: p4r.TableEntry) -> None:
-        if self.counters is None or self.handles is None:
-            raise invalid("counter_data is set, but the table has no direct counter")
-        self.handles.clean()
-        self._counts.append(self.counters.snapshot_of(handle))
-        self.counters.set(handle, message.counter_data, "the entry's counter")
-        message.ClearField("counter_data")
 
     # The default entry
 
@@ -269,8 +258,7 @@ class Table:
         if message.HasField("action"):
             action = checks.action_of(message)
             value = self._actions.decode(action, DEFAULT_HANDLE, default=True)
-            if message.HasField("counter_data"):
-                self._set_counter(DEFAULT_HANDLE, message)
+            self.direct.write(DEFAULT_HANDLE, message)
             new = Entry(entity.SerializeToString(), value, action.action_id, handle=DEFAULT_HANDLE)
         else:
             new = self.original_default()
@@ -300,7 +288,7 @@ class Table:
     def _install(self, entry: ConstEntry) -> None:
         entity = p4r.Entity()
         entity.table_entry.CopyFrom(checks.initial_entry(self.layout, entry))
-        handle = self.handles.take() if self.handles else 0
+        handle = self.direct.take()
         value, action = self._actions.initial(entry.action, entry.params, handle)
         entity.table_entry.action.action.CopyFrom(action)
         identity, masked = self._identity(entity.table_entry)

@@ -16,6 +16,7 @@ from rackplane.compiler.manifest import (
 )
 from rackplane.switch.errors import BundleError
 from rackplane.switch.libbpf import BPF_F_MMAPABLE, MapInfo, MapType
+from rackplane.switch.meters import MARKS_SIZE, METER_SIZE
 
 MAX_KEY_WIDTH = 2048
 MAX_KEY_SIZE = 1 << 12
@@ -78,6 +79,20 @@ def check_manifest(manifest: Manifest, maps: dict[str, MapInfo]) -> None:
         checker.sized(
             counter.map, MapType.PERCPU_ARRAY, f"counter {counter.name}", 4, COUNTER_SIZE, max(counter.size, 1)
         )
+    _check_meters(manifest, checker)
+
+
+def _check_meters(manifest: Manifest, checker: Checker) -> None:
+    _check_distinct((m.id for m in manifest.meters), "meter")
+    _check_distinct((m.table for m in manifest.meters if m.table), "direct meter of table")
+    sizes = {t.id: t.size + 1 for t in manifest.tables if t.direct_meter}
+    for meter in manifest.meters:
+        purpose = f"meter {meter.name}"
+        size = sizes.get(meter.table, -1) if meter.table else meter.size
+        if not 0 <= size <= MAX_SIZE or meter.unit not in ("packets", "bytes"):
+            raise BundleError(f"{purpose}: a size of {size} or the unit {meter.unit!r} makes no sense")
+        checker.sized(meter.map, MapType.ARRAY, purpose, 4, METER_SIZE, max(size, 1))
+        checker.sized(meter.marks, MapType.ARRAY, f"{purpose}, marks", 4, MARKS_SIZE, max(size, 1))
 
 
 def _check_switch_maps(maps: SwitchMaps, checker: Checker) -> None:

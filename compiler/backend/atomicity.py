@@ -68,6 +68,7 @@ class HelperTest:
             "mark_to_drop",
             "hash",
             "direct_counter.count",
+            "direct_meter.read",
             "assert",
             "assume",
             "log_msg",

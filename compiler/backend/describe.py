@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import digests, entrypoints, externs
+from rackplane.compiler.backend import digests, entrypoints, externs, meters
 from rackplane.compiler.backend.access import storage_size
 from rackplane.compiler.backend.program import Program
 from rackplane.compiler.backend.tableplan import MAX_MASK_GROUPS, TablePlan, plan_table
@@ -16,6 +17,7 @@ from rackplane.compiler.manifest import (
     CounterLayout,
     DigestLayout,
     Manifest,
+    MeterLayout,
     PacketHeader,
     RegisterLayout,
     SwitchMaps,
@@ -59,6 +61,7 @@ def manifest(described: Described, program: Program) -> Manifest:
         counters=tuple(_counters(described)),
         digests=tuple(_digest(described, d) for d in pipeline.digests.values()),
         digest_maps=digests.MAPS if pipeline.digests else None,
+        meters=tuple(_meters(described)),
         packet_in=_packet_header(headers.get("packet_in")),
         packet_out=_packet_header(headers.get("packet_out")),
     )
@@ -99,6 +102,7 @@ def _table(described: Described, plan: TablePlan) -> TableLayout:
         ternary=TernaryMaps(f"{plan.name}_masks", f"{plan.name}_active", MAX_MASK_GROUPS) if ternary else None,
         entries=tuple(_entry(plan, e) for e in table.entries),
         direct_counter=plan.counter_map,
+        direct_meter=_direct_meter(described, plan),
     )
 
 
@@ -149,6 +153,26 @@ def _digest(described: Described, digest: ir.Digest) -> DigestLayout:
     leaves = digests.fields(list(digests.leaf_types(digest.type)))
     number = described.ids[Prefix.DIGEST][digest.name]
     return DigestLayout(number, digest.name, digests.record_size(leaves), leaves)
+
+
+def _direct_meter(described: Described, plan: TablePlan) -> int:
+    if not plan.meter_map or not plan.table.direct_meter:
+        return 0
+    return described.ids[Prefix.DIRECT_METER][described.pipeline.meters[plan.table.direct_meter].name]
+
+
+def _meters(described: Described) -> Iterator[MeterLayout]:
+    pipeline, ids = described.pipeline, described.ids
+    for key, meter in pipeline.meters.items():
+        if meter.table is None:
+            name = meters.meter_map(pipeline, key)
+            number = ids[Prefix.METER][meter.name]
+            yield MeterLayout(number, meter.name, name, f"{name}_marks", meter.unit.name.lower(), meter.size)
+    for plan in described.plans.values():
+        if plan.meter_map and plan.table.direct_meter:
+            meter, name = pipeline.meters[plan.table.direct_meter], plan.meter_map
+            table, number = ids[Prefix.TABLE][plan.table.name], _direct_meter(described, plan)
+            yield MeterLayout(number, meter.name, name, f"{name}_marks", meter.unit.name.lower(), 0, table)
 
 
 def _packet_header(found: ir.ControllerHeader | None) -> PacketHeader | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import checksums, digests
+from rackplane.compiler.backend import checksums, digests, meters
 from rackplane.compiler.backend.access import equal, is_wide, number, value_type
 from rackplane.compiler.backend.context import Fx, unsupported
 from rackplane.compiler.backend.exprs import condition, expr, named, widened, width_of
@@ -14,6 +14,7 @@ from rackplane.compiler.backend.places import locate, write
 from rackplane.compiler.errors import CompileErrors
 
 DROP_PORT = 511
+LAST_CELL = 0xFFFFFFFF
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,27 @@ def _register_write(fx: Fx, call: Call) -> None:
     fx.out.line(f"if ({index} < {register.size}) {array}[{index}] = {value};")
 
 
+def _cell(fx: Fx, e: ir.Expr) -> str:
+    """An index of a map as u32: one that does not fit becomes the largest, which no map has."""
+    width = width_of(e)
+    if is_wide(width):
+        raise unsupported(f"an index of {width} bits")
+    if width <= 32:
+        return expr(fx, e)
+    name = named(fx, e)
+    return f"({name} > {LAST_CELL:#x} ? {LAST_CELL:#x}u : (u32){name})"
+
+
 def _count(fx: Fx, call: Call) -> None:
-    index = expr(fx, call.one(0))
-    fx.out.line(f"count(&{counter_map(fx, call.instance)}, (u32){index}, pkt->length);")
+    fx.out.line(f"count(&{counter_map(fx, call.instance)}, {_cell(fx, call.one(0))}, pkt->length);")
+
+
+def _execute_meter(fx: Fx, call: Call) -> None:
+    meters.execute(fx, call.instance, _cell(fx, call.one(0)), call.one(1))
+
+
+def _read_meter(fx: Fx, call: Call) -> None:
+    meters.read_direct(fx, call.instance, call.one(0))
 
 
 def _nothing(fx: Fx, call: Call) -> None:
@@ -163,6 +182,8 @@ _CALLS: dict[str, Callable[[Fx, Call], None]] = {
     "counter.count": _count,
     "direct_counter.count": _nothing,
     "digest": _digest,
+    "meter.execute_meter": _execute_meter,
+    "direct_meter.read": _read_meter,
     "mark_to_drop": _mark_to_drop,
     "random": _random,
     "hash": _hash,

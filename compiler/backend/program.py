@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import crc, digests, entrypoints, tables
+from rackplane.compiler.backend import crc, digests, entrypoints, meters, tables
 from rackplane.compiler.backend.access import storage_type
 from rackplane.compiler.backend.atomicity import HelperTest, find_spans
 from rackplane.compiler.backend.blocks import Blocks
@@ -134,6 +134,8 @@ def _data(out: CWriter, facts: Facts, structure: Structure, members: list[str], 
     if facts.pipeline.digests:
         out.text(digests.maps(len(facts.pipeline.digests)))
         out.text(runtime("digests.h"))
+    if facts.pipeline.meters:
+        out.text(runtime("meters.h"))
     if slot:
         with out.block("struct slot", "};"):
             out.text("\n".join(slot))
@@ -151,6 +153,8 @@ def _maps(out: CWriter, facts: Facts, plans: dict[str, TablePlan]) -> None:
     for n, counter in enumerate(pipeline.counters.values()):
         if counter.table is None:
             out.text(counter_map(f"c{n}", counter.size))
+    for definition in meters.maps(pipeline, plans.values()):
+        out.text(definition)
 
 
 def counter_map(name: str, size: int) -> str:

@@ -54,6 +54,17 @@ class TablePlan:
         return f"{self.name}_count" if counts else ""
 
     @property
+    def meter_map(self) -> str:
+        """The name of the map of its direct meter, or nothing."""
+        meters = self.table.direct_meter and self.kind is not TableKind.KEYLESS
+        return f"{self.name}_meter" if meters else ""
+
+    @property
+    def has_handles(self) -> bool:
+        """Whether the data plane needs to know the handle of the entry that was hit."""
+        return bool(self.counter_map or self.meter_map)
+
+    @property
     def default_action(self) -> int:
         """The position of the program's default action in the table's list."""
         return self.action_index(self.table.default.action)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rackplane.compiler import ir
+from rackplane.compiler.backend import meters
 from rackplane.compiler.backend.access import mask, matches, number, storage_type, value_type, within, write_bits
 from rackplane.compiler.backend.context import Fx, local_name, unsupported
 from rackplane.compiler.backend.exprs import expr, named
@@ -62,9 +63,8 @@ class _Apply:
 
 def apply(fx: Fx, plan: TablePlan, stmt: ir.ApplyTable, body: EmitBody) -> None:
     """Statements for table.apply(): look up, run the action, and report hit and action."""
-    if plan.table.implementation or plan.table.direct_meter:
-        what = "an action profile or selector" if plan.table.implementation else "a direct meter"
-        raise unsupported(f"{what} (of table {plan.table.name})", stmt.span)
+    if plan.table.implementation:
+        raise unsupported(f"an action profile or selector (of table {plan.table.name})", stmt.span)
     job = _Apply(plan, stmt, body)
     with fx.out.block():
         if plan.kind is TableKind.CODE:
@@ -85,8 +85,9 @@ def _apply_map(fx: Fx, job: _Apply) -> None:
     plan = job.plan
     _look_up(fx, plan)
     _report(fx, job.stmt.hit, "value != NULL")
-    if plan.counter_map:
-        fx.out.line(f"if (value) count(&{plan.counter_map}, VALUE(value, u32, 4), pkt->length);")
+    if plan.has_handles:
+        with fx.out.block("if (value)"):
+            _direct_resources(fx, plan, "VALUE(value, u32, 4)")
     if plan.default_map:
         with fx.out.block("if (!value)"):
             _load_default(fx, plan, "value")
@@ -98,9 +99,17 @@ def _apply_map(fx: Fx, job: _Apply) -> None:
     _switch(fx, job, lambda n, p: f"VALUE(value, {storage_type(p.width)}, {p.offset})")
 
 
+def _direct_resources(fx: Fx, plan: TablePlan, handle: str) -> None:
+    """What every hit does, whichever action follows."""
+    if plan.counter_map:
+        fx.out.line(f"count(&{plan.counter_map}, {handle}, pkt->length);")
+    if plan.meter_map:
+        meters.execute_direct(fx, plan, handle)
+
+
 def only_default_lookup(plan: TablePlan) -> bool:
     """Whether apply() looks nothing up but the default action, which can be done beforehand."""
-    return plan.kind in (TableKind.CODE, TableKind.KEYLESS) and not plan.counter_map
+    return plan.kind in (TableKind.CODE, TableKind.KEYLESS) and not plan.has_handles
 
 
 def hoist_default(fx: Fx, plan: TablePlan) -> None:
@@ -167,14 +176,15 @@ def _apply_code(fx: Fx, job: _Apply) -> None:
     plan, out = job.plan, fx.out
     keys = [named(fx, plan.table.keys[position].expression) for position in plan.order]
     out.line("u32 action = 0;")
-    if plan.counter_map:
+    if plan.has_handles:
         out.line("u32 handle = 0;")
     for n, width in enumerate(_slots(plan)):
         out.line(f"{value_type(width)} a{n} = {number(0, width)};")
     _match_entries(fx, plan, keys)
     _report(fx, job.stmt.hit, "action != 0")
-    if plan.counter_map:
-        out.line(f"if (action) count(&{plan.counter_map}, handle, pkt->length);")
+    if plan.has_handles:
+        with out.block("if (action)"):
+            _direct_resources(fx, plan, "handle")
     with out.block("if (!action)"):
         _default_of_code(fx, plan)
     if len(plan.table.entries) > _MANY_ENTRIES:
@@ -245,7 +255,7 @@ def _tests(plan: TablePlan, entry: ir.Entry, position: int, key: str) -> list[st
 
 def _choose_entry(fx: Fx, plan: TablePlan, entry: ir.Entry) -> None:
     _choose(fx, plan, entry.call)
-    if plan.counter_map:
+    if plan.has_handles:
         fx.out.line(f"handle = {plan.table.entries.index(entry) + 1};")
 
 

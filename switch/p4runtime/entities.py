@@ -35,7 +35,9 @@ class Entities:
         self._pipeline = pipeline
         self._kinds: dict[str, EntityKind] = {
             "counter_entry": EntityKind(self._write_counter, self._save_counter),
-            "direct_counter_entry": EntityKind(self._write_direct_counter, self._save_direct_counter),
+            "direct_counter_entry": EntityKind(self._write_direct_counter, _saved_by_table),
+            "meter_entry": EntityKind(self._write_meter, self._save_meter),
+            "direct_meter_entry": EntityKind(self._write_direct_meter, _saved_by_table),
             "register_entry": EntityKind(self._write_register, self._save_register),
             "digest_entry": EntityKind(pipeline.digests.write, self._save_digest),
             "packet_replication_engine_entry": EntityKind(self._write_replication, self._save_replication),
@@ -85,16 +87,28 @@ class Entities:
         _only_modify(update, "a direct counter")
         table.set_counter(entry)
 
-    def _save_direct_counter(self, update: p4r.Update) -> Undo:
-        entry = update.entity.direct_counter_entry
+    # Meters
+
+    def _write_meter(self, update: p4r.Update) -> None:
+        entry = update.entity.meter_entry
+        meter = self._pipeline.meters.get(entry.meter_id)
+        if meter is None:
+            raise no_such("meter", entry.meter_id, self._pipeline.meters)
+        _only_modify(update, "a meter")
+        meter.write(entry)
+
+    def _save_meter(self, update: p4r.Update) -> Undo:
+        entry = update.entity.meter_entry
+        meter = self._pipeline.meters.get(entry.meter_id)
+        return meter.snapshot(entry) if meter else nothing_to_undo
+
+    def _write_direct_meter(self, update: p4r.Update) -> None:
+        entry = update.entity.direct_meter_entry
         table = self._pipeline.tables.get(entry.table_entry.table_id)
-        if table is None or table.counters is None:
-            return nothing_to_undo
-        try:
-            handle = table.find(entry.table_entry).handle
-        except RequestError:
-            return nothing_to_undo
-        return table.counters.snapshot_of(handle)
+        if table is None:
+            raise no_such("table", entry.table_entry.table_id, self._pipeline.tables)
+        _only_modify(update, "a direct meter")
+        table.set_meter(entry)
 
     # Registers
 
@@ -144,6 +158,11 @@ class Entities:
     def _save_replication(self, update: p4r.Update) -> Undo:
         entry = update.entity.packet_replication_engine_entry.multicast_group_entry
         return self._pipeline.groups.snapshot(entry.multicast_group_id)
+
+
+def _saved_by_table(update: p4r.Update) -> Undo:
+    """Direct resources are undone by their table, with its entries."""
+    return nothing_to_undo
 
 
 def nothing_to_undo() -> None:

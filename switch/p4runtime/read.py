@@ -6,12 +6,13 @@ concatenation of its entities, each with the tag of field 1 and its length (prot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from finsy.proto import p4r
 
 from rackplane.switch.entries import Entry
 from rackplane.switch.errors import Code, RequestError, SwitchError, invalid, not_found
+from rackplane.switch.meters import MeterCells
 from rackplane.switch.p4runtime.roles import FULL, Access
 from rackplane.switch.p4runtime.status import BatchError
 from rackplane.switch.p4runtime.wire import varint
@@ -82,8 +83,8 @@ class _Selector:
             "packet_replication_engine_entry": self._replication,
             "action_profile_member": _nothing,
             "action_profile_group": _nothing,
-            "meter_entry": _nothing,
-            "direct_meter_entry": _nothing,
+            "meter_entry": self._meters,
+            "direct_meter_entry": self._direct_meters,
             "value_set_entry": _nothing,
             "digest_entry": lambda entity: pipeline.digests.wires(entity.digest_entry.digest_id),
         }
@@ -100,25 +101,50 @@ class _Selector:
 
     def _table_entries(self, entity: p4r.Entity) -> Iterable[bytes]:
         wanted = entity.table_entry
-        counters = wanted.HasField("counter_data")
         if wanted.table_id:
-            return _wires(self._table(wanted.table_id), wanted, counters)
+            return _wires(self._table(wanted.table_id), wanted)
         if wanted.match or wanted.priority or wanted.HasField("action") or wanted.metadata:
             raise invalid("without a table_id no other filter can be used")
-        answers = [_wires(table, wanted, counters) for table in self._pipeline.tables.values()]
+        answers = [_wires(table, wanted) for table in self._pipeline.tables.values()]
         return (wire for answer in answers for wire in answer)
 
     def _direct_counters(self, entity: p4r.Entity) -> Iterable[bytes]:
         wanted = entity.direct_counter_entry.table_entry
+        return self._of_entries(wanted, "direct counter", lambda t: t.direct.counters is not None, _counter_wires)
+
+    def _direct_meters(self, entity: p4r.Entity) -> Iterable[bytes]:
+        wanted = entity.direct_meter_entry
+        marks = wanted.HasField("counter_data")
+        return self._of_entries(
+            wanted.table_entry,
+            "direct meter",
+            lambda table: table.direct.meters is not None,
+            lambda table, entries: _meter_wires(table, entries, marks),
+        )
+
+    def _of_entries(
+        self,
+        wanted: p4r.TableEntry,
+        what: str,
+        has: Callable[[Table], bool],
+        answer: Callable[[Table, list[Entry]], Iterable[bytes]],
+    ) -> Iterable[bytes]:
+        """Answer a read of a direct resource: of one entry, of those of a table, or of every table that has it."""
         if not wanted.table_id:
-            tables = [t for t in self._pipeline.tables.values() if t.counters]
-            answers = [_counter_wires(t, list(t.entries.values())) for t in tables]
-            return (wire for answer in answers for wire in answer)
+            answers = [answer(t, list(t.entries.values())) for t in self._pipeline.tables.values() if has(t)]
+            return (wire for each in answers for wire in each)
         table = self._table(wanted.table_id)
-        if table.counters is None:
-            raise invalid(f"table {table.name} has no direct counter")
+        if not has(table):
+            raise invalid(f"table {table.name} has no {what}")
         whole = wanted.match or wanted.is_default_action
-        return _counter_wires(table, [table.find(wanted)] if whole else list(table.select(wanted)))
+        return answer(table, [table.find(wanted)] if whole else list(table.select(wanted)))
+
+    def _meters(self, entity: p4r.Entity) -> Iterable[bytes]:
+        wanted, known = entity.meter_entry, self._pipeline.meters
+        if wanted.meter_id and wanted.meter_id not in known:
+            raise not_found(f"there is no meter with id {wanted.meter_id}")
+        chosen = [known[wanted.meter_id]] if wanted.meter_id else list(known.values())
+        return _serialized([meter.read(wanted) for meter in chosen])
 
     def _counters(self, entity: p4r.Entity) -> Iterable[bytes]:
         wanted, known = entity.counter_entry, self._pipeline.counters
@@ -152,45 +178,75 @@ def _nothing(entity: p4r.Entity) -> Iterable[bytes]:
     return ()
 
 
-def _wires(table: Table, wanted: p4r.TableEntry, counters: bool) -> Iterable[bytes]:
+def _wires(table: Table, wanted: p4r.TableEntry) -> Iterable[bytes]:
     chosen = list(table.select(wanted))
-    if not counters or table.counters is None:
+    counters = wanted.HasField("counter_data") and table.direct.counters is not None
+    meters = table.direct.meters if wanted.HasField("meter_config") else None
+    marks = table.direct.meters if wanted.HasField("meter_counter_data") else None
+    if not counters and meters is None and marks is None:
         return [entry.wire for entry in chosen]
-    return _with_counters(table, chosen)
+    return _with_resources(table, chosen, counters, meters, marks)
 
 
-def _with_counters(table: Table, entries: list[Entry]) -> Iterator[bytes]:
-    for entry, data in _counted(table, entries):
+def _with_resources(
+    table: Table, entries: list[Entry], counters: bool, meters: MeterCells | None, marks: MeterCells | None
+) -> Iterator[bytes]:
+    counts = _counts(table, entries) if counters else ()
+    for number, entry in enumerate(entries):
         entity = p4r.Entity.FromString(entry.wire)
-        entity.table_entry.counter_data.CopyFrom(data)
+        if counters:
+            entity.table_entry.counter_data.CopyFrom(counts[number])
+        config = meters.config(entry.handle) if meters else None
+        if config is not None:
+            entity.table_entry.meter_config.CopyFrom(config)
+        if marks is not None:
+            entity.table_entry.meter_counter_data.CopyFrom(next(marks.marks(entry.handle, 1)))
         yield entity.SerializeToString()
 
 
 def _counter_wires(table: Table, entries: list[Entry]) -> Iterator[bytes]:
-    for entry, data in _counted(table, entries):
-        message = entry.message()
+    for entry, data in zip(entries, _counts(table, entries), strict=True):
         entity = p4r.Entity()
-        key = entity.direct_counter_entry.table_entry
-        key.table_id, key.priority, key.is_default_action = (
-            message.table_id,
-            message.priority,
-            message.is_default_action,
-        )
-        key.match.extend(message.match)
+        _name_entry(entity.direct_counter_entry.table_entry, entry)
         entity.direct_counter_entry.data.CopyFrom(data)
         yield entity.SerializeToString()
 
 
-def _counted(table: Table, entries: list[Entry]) -> Iterator[tuple[Entry, p4r.CounterData]]:
-    if table.counters is None or table.handles is None:
+def _meter_wires(table: Table, entries: list[Entry], marks: bool) -> Iterator[bytes]:
+    meters = table.direct.meters
+    if meters is None:
         return
-    if len(entries) == 1:
-        yield entries[0], table.counters.get(entries[0].handle)
-        return
-    cells = table.counters.snapshot(table.handles.end)
     for entry in entries:
-        packets, octets = cells[entry.handle]
-        yield entry, p4r.CounterData(packet_count=packets, byte_count=octets)
+        entity = p4r.Entity()
+        _name_entry(entity.direct_meter_entry.table_entry, entry)
+        config = meters.config(entry.handle)
+        if config is not None:
+            entity.direct_meter_entry.config.CopyFrom(config)
+        if marks:
+            entity.direct_meter_entry.counter_data.CopyFrom(next(meters.marks(entry.handle, 1)))
+        yield entity.SerializeToString()
+
+
+def _name_entry(key: p4r.TableEntry, entry: Entry) -> None:
+    """Fill what tells an entry from others."""
+    message = entry.message()
+    key.table_id, key.priority, key.is_default_action = (
+        message.table_id,
+        message.priority,
+        message.is_default_action,
+    )
+    key.match.extend(message.match)
+
+
+def _counts(table: Table, entries: list[Entry]) -> Sequence[p4r.CounterData]:
+    """Return the direct counters of entries."""
+    direct = table.direct
+    if direct.counters is None or direct.handles is None:
+        return [p4r.CounterData()] * len(entries)
+    if len(entries) == 1:
+        return [direct.counters.get(entries[0].handle)]
+    cells = direct.counters.snapshot(direct.handles.end)
+    return [p4r.CounterData(packet_count=cells[e.handle][0], byte_count=cells[e.handle][1]) for e in entries]
 
 
 def _serialized(answers: list[Iterator[p4r.Entity]]) -> Iterator[bytes]:

@@ -60,6 +60,8 @@ class Template:
         layout = table.layout
         holes, params = shape.matches or {}, shape.params or {}
         action = next((a for a in layout.actions if a.id == shape.action_id), None)
+        if shape.kind == p4r.Update.MODIFY and table.direct.meters is not None:
+            raise _Odd
         self._table = table
         self._kind = shape.kind
         self._entity = shape.entity
@@ -108,7 +110,7 @@ class Template:
         table = self._table
         if key in table.entries or len(table.entries) >= table.layout.size:
             return False
-        handle = table.handles.take() if table.handles else 0
+        handle = table.direct.take()
         value = self._value(update, handle)
         table.put_in(key, Entry(update[self._entity :], value, self._action_id, 0, handle), None)
         return True

@@ -162,19 +162,28 @@ class _Batch:
 
     def _other(self, update: p4r.Update) -> None:
         self.flush()
+        table = self._table_of(update.entity)
+        if table is not None:
+            self._touched.add(table)
         if self._undoable:
             self._undo.append(self._entities.snapshot(update))
         self._entities.write(update)
+
+    def _table_of(self, entity: p4r.Entity) -> Table | None:
+        """Return the table that an update is about, itself or by a direct resource."""
+        ids = (
+            entity.table_entry.table_id,
+            entity.direct_counter_entry.table_entry.table_id,
+            entity.direct_meter_entry.table_entry.table_id,
+        )
+        return self._pipeline.tables.get(next(filter(None, ids), 0))
 
     def _located(self, index: int, error: RequestError) -> RequestError:
         """Add to a message which update it is about, and of what."""
         update = p4r.Update()
         with contextlib.suppress(DecodeError):
             update.ParseFromString(self._updates[index])
-        entry = update.entity.table_entry if update.entity.HasField("table_entry") else None
-        if entry is None:
-            entry = update.entity.direct_counter_entry.table_entry
-        table = self._pipeline.tables.get(entry.table_id)
+        table = self._table_of(update.entity)
         where = f" of table {table.name}" if table else ""
         operation = UPDATE_TYPES.get(update.type, "no operation")
         return RequestError(error.code, f"update #{index} ({operation}){where}: {error}")

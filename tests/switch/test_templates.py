@@ -80,7 +80,7 @@ def contents(program: Pipeline) -> list[object]:
         kernel = program.loaded.map(table.layout.map)
         found.append({k: (e.wire, e.action_id, e.value[8:]) for k, e in table.entries.items()})
         found.append({k: (kernel.get(k) or b"")[8:] for k in table.entries})
-        if table.counters:
+        if table.direct.counters:
             assert len({e.handle for e in table.entries.values()}) == len(table.entries)
     return found
 

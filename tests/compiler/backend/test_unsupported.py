@@ -29,7 +29,6 @@ def ingress(*body: ir.Stmt) -> ir.Pipeline:
         "resubmit_preserving_field_list",
         "recirculate_preserving_field_list",
         "truncate",
-        "meter.execute_meter",
     ],
 )
 def test_externs_without_code_are_named(name: str) -> None:

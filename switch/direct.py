@@ -1,0 +1,109 @@
+"""What belongs to each entry of a table beside its action: its direct counter and its direct meter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from finsy.proto import p4r
+
+from rackplane.switch.counters import DirectCounters
+from rackplane.switch.errors import Code, RequestError, invalid
+from rackplane.switch.handles import DEFAULT_HANDLE, Handles
+from rackplane.switch.meters import MeterCells
+
+
+class DirectResources:
+    """The direct resources of a table; `handles` is None when it has none."""
+
+    def __init__(self, size: int, counters: DirectCounters | None, meters: MeterCells | None) -> None:
+        self.counters = counters
+        self.meters = meters
+        cells = [c for c in (counters, meters) if c is not None]
+        self.handles = Handles(size, cells) if cells else None
+        self._saved: dict[int, Callable[[], None]] = {}
+
+    def take(self) -> int:
+        """Return a handle for a new entry."""
+        return self.handles.take() if self.handles else DEFAULT_HANDLE
+
+    def give_back(self, handle: int) -> None:
+        """Take the handle of an entry that is gone."""
+        if self.handles:
+            self.handles.give_back(handle)
+
+    def clean(self) -> None:
+        """Clear what earlier entries have left in the cells of new ones."""
+        if self.handles:
+            self.handles.clean()
+
+    def write(self, handle: int, message: p4r.TableEntry, modify: bool = False) -> None:
+        """Set what an INSERT or MODIFY of an entry says of its resources, and take that out of the message.
+
+        A MODIFY without a meter_config sets the meter back to its default.
+        """
+        counts, marks = message.HasField("counter_data"), message.HasField("meter_counter_data")
+        config = message.meter_config if message.HasField("meter_config") else None
+        reset = config is None and modify and self.meters is not None and self.meters.config(handle) is not None
+        if not (counts or marks or config is not None or reset):
+            return
+        if counts:
+            self.set_counter(handle, message.counter_data)
+        if config is not None or reset:
+            self.configure_meter(handle, config)
+        if marks:
+            self.reset_marks(handle, message.meter_counter_data)
+        message.ClearField("counter_data")
+        message.ClearField("meter_config")
+        message.ClearField("meter_counter_data")
+
+    def set_counter(self, handle: int, data: p4r.CounterData) -> None:
+        """Set an entry's counter."""
+        if self.counters is None:
+            raise invalid("a counter is set, but the table has no direct counter")
+        self._save(handle)
+        self.counters.set(handle, data, "the entry's counter")
+
+    def configure_meter(self, handle: int, config: p4r.MeterConfig | None) -> None:
+        """Configure an entry's meter, or with None set it back to its default."""
+        meters = self._meters_for(handle)
+        self._save(handle)
+        meters.configure((handle,), config)
+
+    def reset_marks(self, handle: int, data: p4r.MeterCounterData) -> None:
+        """Set what an entry's meter has marked to zero."""
+        meters = self._meters_for(handle)
+        self._save(handle)
+        meters.reset_marks((handle,), data)
+
+    def commit(self) -> None:
+        """End a batch: its changes stay."""
+        self._saved.clear()
+
+    def rollback(self) -> None:
+        """End a batch: its changes are undone."""
+        for restore in self._saved.values():
+            restore()
+        self._saved.clear()
+
+    def _save(self, handle: int) -> None:
+        """Remember what an entry's resources were before the first change of a batch."""
+        self.clean()
+        if handle in self._saved:
+            return
+        parts = [self.counters.snapshot_of(handle)] if self.counters else []
+        parts += [self.meters.snapshot((handle,))] if self.meters else []
+
+        def restore() -> None:
+            for part in parts:
+                part()
+
+        self._saved[handle] = restore
+
+    def _meters_for(self, handle: int) -> MeterCells:
+        if self.meters is None:
+            raise invalid("a meter is set, but the table has no direct meter")
+        if handle == DEFAULT_HANDLE:
+            raise RequestError(
+                Code.UNIMPLEMENTED, "a meter is set for the default entry, but only hits execute direct meters"
+            )
+        return self.meters
