@@ -15,6 +15,9 @@ from rackplane.switch.stf.client import Client
 from rackplane.switch.stf.entries import canonical, find_named
 from rackplane.switch.stf.script import Control, StfError, parse_number
 
+_MICROSECONDS = 1_000_000
+_BUCKETS = ("CIR:CBURST", "PIR:PBURST")
+
 
 @dataclass(frozen=True)
 class _Node:
@@ -99,6 +102,21 @@ class Controls:
             entry.index.index = _number(command, 1)
         self.client.read(p4r.Entity(register_entry=entry))
 
+    def set_meter(self, command: Control) -> None:
+        """meter_set_rates NAME INDEX CIR:CBURST PIR:PBURST; rates are per microsecond (simple_switch_CLI)."""
+        self._put_meter(command, _number(command, 1), command.arguments[2:])
+
+    def set_meters(self, command: Control) -> None:
+        """meter_array_set_rates NAME CIR:CBURST PIR:PBURST: every meter of the array."""
+        self._put_meter(command, None, command.arguments[1:])
+
+    def read_meter(self, command: Control) -> None:
+        """meter_get_rates NAME INDEX: for people to look at; a script cannot compare with it."""
+        entry = p4r.MeterEntry(
+            meter_id=self._meter(command).preamble.id, index=p4r.Index(index=_number(command, 1))
+        )
+        self.client.read(p4r.Entity(meter_entry=entry))
+
     def nothing(self, command: Control) -> None:
         """mirroring_get and other commands that only print."""
 
@@ -113,6 +131,19 @@ class Controls:
     def _write(self, kind: p4r.Update.Type.ValueType, entry: p4r.PacketReplicationEngineEntry) -> None:
         entity = p4r.Entity(packet_replication_engine_entry=entry)
         self.client.write([p4r.Update(type=kind, entity=entity)])
+
+    def _meter(self, command: Control) -> p4i.Meter:
+        return find_named(self.info.meters, command.arguments[0], command.line, "meter")
+
+    def _put_meter(self, command: Control, index: int | None, rates: tuple[str, ...]) -> None:
+        if len(rates) != len(_BUCKETS):
+            raise StfError(command.line, f"{command.verb} needs {_BUCKETS[0]} and {_BUCKETS[1]}")
+        (cir, cburst), (pir, pburst) = (_rate(text, command.line) for text in rates)
+        entry = p4r.MeterEntry(meter_id=self._meter(command).preamble.id)
+        if index is not None:
+            entry.index.index = index
+        entry.config.CopyFrom(p4r.MeterConfig(cir=cir, cburst=cburst, pir=pir, pburst=pburst))
+        self.client.write([p4r.Update(type=p4r.Update.MODIFY, entity=p4r.Entity(meter_entry=entry))])
 
     def _register(self, command: Control) -> p4i.Register:
         return find_named(self.info.registers, command.arguments[0], command.line, "register")
@@ -129,6 +160,15 @@ def _number(command: Control, index: int) -> int:
     return parse_number(command.arguments[index], command.line)
 
 
+def _rate(text: str, line: int) -> tuple[int, int]:
+    """Read RATE:BURST: the rate per second, and the burst."""
+    rate, _, burst = text.partition(":")
+    try:
+        return round(float(rate) * _MICROSECONDS), parse_number(burst, line)
+    except (ValueError, OverflowError) as e:
+        raise StfError(line, f"'{text}' is not a rate and a burst, such as 0.5:100") from e
+
+
 _VERBS: dict[str, Callable[[Controls, Control], None]] = {
     "mc_mgrp_create": Controls.create_group,
     "mc_node_create": Controls.create_node,
@@ -141,5 +181,7 @@ _VERBS: dict[str, Callable[[Controls, Control], None]] = {
     "register_reset": Controls.reset_register,
     "register_read": Controls.read_register,
     "counter_read": Controls.nothing,
-    "meter_get_rates": Controls.nothing,
+    "meter_get_rates": Controls.read_meter,
+    "meter_set_rates": Controls.set_meter,
+    "meter_array_set_rates": Controls.set_meters,
 }

@@ -50,7 +50,11 @@ def test_externs_without_code_are_named(name: str) -> None:
 )
 def test_digests_that_cannot_be_sent(block: str, kind: ir.Type | None, message: str) -> None:
     call = ir.CallExtern("digest", (ir.Const(1, ir.BIT32), ir.Const(0, ir.Bits(8))), "d", at(7))
-    known = {"d": ir.Digest("d", ir.Struct("d", (ir.Field("f", kind),)))} if kind else {}
+    known = (
+        {"d": ir.Digest("d", ir.Struct("d", (ir.Field("f", kind),)), spec=ir.NamedSpec(ir.SpecKind.STRUCT, "d"))}
+        if kind
+        else {}
+    )
     changes = {block: ir.Control(block, (call,)), "digests": known}
     with pytest.raises(CompileErrors, match=message) as caught:
         compile_pipeline(programs.pipeline(**changes))
