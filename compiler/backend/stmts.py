@@ -16,6 +16,8 @@ from rackplane.compiler.backend.tableplan import TablePlan
 from rackplane.compiler.errors import CompileErrors, Diagnostic
 
 Plans = Mapping[str, TablePlan]
+# The verifier runs through a counted loop turn by turn; past this many turns in nested loops that is too much.
+_SIMULATED_ITERATIONS = 512
 Special = Callable[[Fx, ir.Stmt], bool]
 
 
@@ -112,9 +114,15 @@ class StatementWriter:
         label, count = fx.out.fresh("leave_"), fx.out.fresh("n")
         fx.inner.add(stmt.label)
         fx.scopes[stmt.label] = label
-        with fx.out.block(f"for (u32 {count} = 0; {count} < {stmt.bound}; {count}++)"):
+        around, fx.iterations = fx.iterations, fx.iterations * max(stmt.bound, 1)
+        short = fx.iterations <= _SIMULATED_ITERATIONS
+        head = f"u32 {count} = 0; {count} < {stmt.bound}; {count}++" if short else ";;"
+        with fx.out.block(f"for ({head})"):
+            if not short:
+                fx.out.line(f"MAY_GOTO({label});")
             fx.out.line(f"if (!{condition(fx, stmt.condition)}) break;")
             self.body(fx, stmt.body)
+        fx.iterations = around
         fx.out.label(label)
 
 
