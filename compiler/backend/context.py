@@ -47,7 +47,7 @@ class Fx:
 
     `exit` is the C statement that P4's exit becomes. `locked` is the C statement that releases the lock that is
     held, empty when none is; `inner` are the scopes that were opened since. `hoisted` are the tables whose default
-    action was looked up in front of the locked span. `iterations` is how often the loops around this place run at most.
+    action was looked up in front of the locked span. `iterations`: how often the loops around run at most.
     """
 
     facts: Facts

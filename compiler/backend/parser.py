@@ -118,7 +118,7 @@ class ParserWriter:
         if not isinstance(found.type, ir.Header):
             raise unsupported("extract() of something that is not a header")
         if found.guard:
-            raise unsupported("extract() to a stack element with a computed index")
+            out.line(f"if (!({found.guard})) {fx.fail('StackOutOfBounds')}")
         layout = fx.types.layout(found.type)
         if layout.varbit or stmt.varbit_bits is not None:
             self._extract_varbit(stmt, found, layout)
