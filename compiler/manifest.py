@@ -21,7 +21,8 @@ class TableKind(Enum):
     """How a table is looked up in the kernel.
 
     HASH      a hash map on the whole key
-    LPM       an LPM trie: u32 prefix length in bits, then the key bytes (exact fields first, the lpm field last)
+    LPM       prefixes of the key's bytes (exact fields first, the lpm field last): see TrieMaps; without these the
+              kernel's LPM trie with u32 prefix length in bits, then the key bytes
     TERNARY   mask groups: see TernaryMaps; lpm, ternary, range and optional keys in any mix
     CODE      const entries compiled into the program; there is no map, and entries cannot be written
     KEYLESS   no key: only the default action
@@ -83,6 +84,18 @@ class TernaryMaps:
 
 
 @dataclass(frozen=True)
+class TrieMaps:
+    """The maps of a longest-prefix-match table in shared memory (docs/tables.md has the format).
+
+    entries  ARRAY, mappable, lines of 64 bytes: the root of 1 << root_bits words of 64 bits, then the nodes
+    values   ARRAY, mappable, by value number; number 0 is not used
+    """
+
+    values: str
+    root_bits: int
+
+
+@dataclass(frozen=True)
 class ConstEntry:
     """An entry that the program itself gives: match fields as P4Runtime has them, for reads and for start-up.
 
@@ -124,6 +137,7 @@ class TableLayout:
     direct_meter: int = 0
     hits: str = ""
     action_profile: int = 0
+    trie: TrieMaps | None = None
 
 
 @dataclass(frozen=True)

@@ -105,17 +105,23 @@ class PerCpuCounters:
         self.map.put_many(keys, [row.astype("<u8").tobytes().ljust(size, b"\0") for row in rows])
 
 
+def map_elements(map_: BpfMap) -> mmap.mmap:
+    """Map the elements of a BPF_F_MMAPABLE array into this process; each begins at a multiple of 8 bytes."""
+    size = map_.info.max_entries * (-(-map_.info.value_size // 8) * 8)
+    pages = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+    try:
+        return mmap.mmap(map_.fd, pages, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+    except OSError as e:
+        raise BpfError(f"cannot map the memory of {map_.info}", e.errno or errno.EINVAL) from e
+
+
 class SharedMemory:
     """The one value of a BPF_F_MMAPABLE array, such as a data section, mapped into this process."""
 
     def __init__(self, map_: BpfMap) -> None:
         self.map = map_
         self.size = map_.info.value_size
-        pages = -(-self.size // mmap.PAGESIZE) * mmap.PAGESIZE
-        try:
-            self._memory = mmap.mmap(map_.fd, pages, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
-        except OSError as e:
-            raise BpfError(f"cannot map the memory of {map_.info}", e.errno or errno.EINVAL) from e
+        self._memory = map_elements(map_)
 
     def words(self, element_size: int, count: int) -> NDArray[np.unsignedinteger]:
         """Return the first `count` elements of 1, 2, 4 or 8 bytes as an array that is the memory itself."""

@@ -23,6 +23,7 @@ from rackplane.switch.ports import Port
 from rackplane.switch.registers import RegisterArray
 from rackplane.switch.replication import MulticastGroups
 from rackplane.switch.tables import Table
+from rackplane.switch.trie import Trie
 from rackplane.switch.validate import check_manifest, tables_by_id
 
 
@@ -129,6 +130,8 @@ def _kernel_table(layout: TableLayout, loaded: LoadedObject) -> KernelTable:
     if layout.kind in (TableKind.CODE, TableKind.KEYLESS):
         return NoMap()
     entries = loaded.map(layout.map)
+    if layout.trie is not None:
+        return Trie(layout, entries, loaded.map(layout.trie.values))
     if layout.kind is not TableKind.TERNARY:
         return DirectMap(entries)
     if layout.ternary is None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from finsy.proto import p4i
 
+from rackplane.compiler.backend.trieplan import LINE_BYTES, MAX_KEY_BYTES
 from rackplane.compiler.manifest import (
     MANIFEST_VERSION,
     KeyField,
@@ -13,6 +14,7 @@ from rackplane.compiler.manifest import (
     SwitchMaps,
     TableKind,
     TableLayout,
+    TrieMaps,
 )
 from rackplane.switch.errors import BundleError
 from rackplane.switch.libbpf import BPF_F_MMAPABLE, MapInfo, MapType
@@ -23,6 +25,8 @@ MAX_KEY_SIZE = 1 << 12
 MAX_VALUE_SIZE = 1 << 16
 MAX_SIZE = 1 << 26
 COUNTER_SIZE = 16
+MAX_ROOT_BITS = 20
+MIN_NODES = 64
 
 
 class Checker:
@@ -45,6 +49,13 @@ class Checker:
         info = self.map(name, kind, purpose)
         if (info.key_size, info.value_size) != (key, value) or info.max_entries < entries:
             raise BundleError(f"{purpose}: map {info} should have key {key} B, value {value} B, {entries} entries")
+        return info
+
+    def shared(self, name: str, purpose: str) -> MapInfo:
+        """Return an array that can be mapped into this process."""
+        info = self.map(name, MapType.ARRAY, purpose)
+        if not info.flags & BPF_F_MMAPABLE:
+            raise BundleError(f"{purpose}: map {info} cannot be mapped into memory")
         return info
 
     def memory(self, name: str, size: int, purpose: str) -> None:
@@ -136,6 +147,8 @@ def _check_table(table: TableLayout, checker: Checker) -> None:
     _check_key(table)
     if table.kind is TableKind.HASH:
         checker.sized(table.map, MapType.HASH, purpose, table.key_size, table.value_size, table.size)
+    elif table.trie is not None:
+        _check_trie(table, table.trie, checker)
     elif table.kind is TableKind.LPM:
         size = lpm_key_size(table)
         checker.sized(table.map, MapType.LPM_TRIE, purpose, size, table.value_size, table.size)
@@ -157,6 +170,21 @@ def _check_table(table: TableLayout, checker: Checker) -> None:
 def lpm_key_size(table: TableLayout) -> int:
     """The size of an LPM trie's key: the u32 prefix length and the key's bytes, as a C struct rounds them up."""
     return 4 + (table.key_size + 3) // 4 * 4
+
+
+def _check_trie(table: TableLayout, trie: TrieMaps, checker: Checker) -> None:
+    purpose = f"table {table.name}"
+    if table.kind is not TableKind.LPM or not 1 <= table.key_size <= MAX_KEY_BYTES:
+        raise BundleError(f"{purpose}: a {table.kind.value} table with keys of {table.key_size} bytes has no trie")
+    if not 1 <= trie.root_bits <= MAX_ROOT_BITS:
+        raise BundleError(f"{purpose}: a root of {trie.root_bits} bits makes no sense")
+    lines = checker.shared(table.map, purpose)
+    if lines.value_size != LINE_BYTES or lines.max_entries < (1 << trie.root_bits) * 8 // LINE_BYTES + MIN_NODES:
+        raise BundleError(f"{purpose}: map {lines} is too small for a root of {trie.root_bits} bits")
+    values = checker.shared(trie.values, f"{purpose}, values")
+    wanted = table.size + 2
+    if values.value_size != table.value_size or values.max_entries < wanted:
+        raise BundleError(f"{purpose}: map {values} should hold {wanted} values of {table.value_size} bytes")
 
 
 def _check_ternary(table: TableLayout, checker: Checker) -> None:

@@ -24,6 +24,7 @@ from rackplane.compiler.manifest import (
     TableKind,
     TableLayout,
     TernaryMaps,
+    TrieMaps,
 )
 
 
@@ -103,6 +104,7 @@ def _table(described: Described, plan: TablePlan) -> TableLayout:
         entries=tuple(_entry(plan, e) for e in table.entries),
         direct_counter=plan.counter_map,
         direct_meter=_direct_meter(described, plan),
+        trie=TrieMaps(f"{plan.name}_values", plan.trie.root_bits) if plan.trie else None,
     )
 
 

@@ -129,6 +129,7 @@ def _data(out: CWriter, facts: Facts, structure: Structure, members: list[str], 
         for path in tracked(structure):
             out.line(f"u8 *{place_name(path)};")
     out.text(runtime("switch.h"))
+    out.text(runtime("trie.h"))
     if any(f.startswith("lock_") for f in facts.features):
         out.text(runtime("locks.h"))
     if facts.pipeline.digests:

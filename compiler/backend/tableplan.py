@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rackplane.compiler import ir
 from rackplane.compiler.backend.access import storage_size
 from rackplane.compiler.backend.ctext import identifier
+from rackplane.compiler.backend.trieplan import TriePlan, plan_trie
 from rackplane.compiler.errors import CompileErrors
 from rackplane.compiler.ids import field_ids
 from rackplane.compiler.manifest import ActionLayout, KeyField, ParamField, TableKind
@@ -41,6 +42,11 @@ class TablePlan:
     def map(self) -> str:
         """The name of the entries' map, or nothing."""
         return "" if self.kind in (TableKind.CODE, TableKind.KEYLESS) else self.name
+
+    @property
+    def trie(self) -> TriePlan | None:
+        """The trie in shared memory of an LPM table that is not too large for it."""
+        return plan_trie(self.key_size, self.value_size, self.size) if self.kind is TableKind.LPM else None
 
     @property
     def default_map(self) -> str:

@@ -38,6 +38,13 @@ def _entry_maps(plan: TablePlan) -> Iterator[str]:
     if plan.kind is TableKind.HASH:
         yield f"struct {name}_key {{ u8 b[{plan.key_size}]; }};"
         yield f"DEFINE_MAP({name}, BPF_MAP_TYPE_HASH, {flags}, struct {name}_key, struct {name}_value, {size});"
+    elif plan.trie:
+        trie, words = plan.trie, -(-plan.key_size // 8)
+        yield f"struct {name}_key {{ u64 w[{words}]; }};"
+        yield f"DEFINE_MAP({name}, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, u32, struct line, {trie.lines});"
+        values = f"struct {name}_value, {trie.values}"
+        yield f"DEFINE_MAP({name}_values, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, u32, {values});"
+        yield f"DEFINE_TRIE({name}, {words}, {trie.root_bits}, {trie.levels}, {plan.value_size // 8});"
     elif plan.kind is TableKind.LPM:
         yield f"struct {name}_key {{ u32 prefix_len; u8 b[{plan.key_size}]; }};"
         yield f"DEFINE_MAP({name}, BPF_MAP_TYPE_LPM_TRIE, {flags}, struct {name}_key, struct {name}_value, {size});"
@@ -133,9 +140,10 @@ def _look_up(fx: Fx, plan: TablePlan) -> None:
     if plan.kind is TableKind.KEYLESS:
         fx.out.line("const u8 *value = NULL;")
         return
-    head = 0 if plan.kind is TableKind.HASH else _LPM_HEAD
-    _build_key(fx, plan, head)
-    if plan.kind is TableKind.TERNARY:
+    head = 0 if plan.kind is TableKind.HASH or plan.trie else _LPM_HEAD
+    size = -(-plan.key_size // 8) * 8 if plan.trie else head + plan.key_size
+    _build_key(fx, plan, head, size)
+    if plan.kind is TableKind.TERNARY or plan.trie:
         fx.out.line(f"struct {plan.name}_value copy ALIGNED = {{}};")
         call = f"{plan.name}_match((struct {plan.name}_key *)key, &copy)"
         fx.out.line(f"const u8 *value = {call} ? (const u8 *)&copy : NULL;")
@@ -145,8 +153,7 @@ def _look_up(fx: Fx, plan: TablePlan) -> None:
     fx.out.line(f"const u8 *value = bpf_map_lookup_elem(&{plan.name}, key);")
 
 
-def _build_key(fx: Fx, plan: TablePlan, head: int) -> None:
-    size = head + plan.key_size
+def _build_key(fx: Fx, plan: TablePlan, head: int, size: int) -> None:
     fx.out.line(f"u8 key[{size}] ALIGNED = {{}};")
     for position, field in zip(plan.order, plan.keys, strict=True):
         value = named(fx, plan.table.keys[position].expression)

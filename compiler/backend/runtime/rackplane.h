@@ -35,6 +35,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum { BPF_F_NO_PREALLOC = 1 };
+enum { BPF_F_MMAPABLE = 1 << 10 };
 enum { BPF_F_BROADCAST = 8 };
 enum xdp_action { XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT };
 

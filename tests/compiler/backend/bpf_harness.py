@@ -11,8 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
+from rackplane.compiler.backend.trieplan import LINE_BYTES, plan_trie
 from rackplane.compiler.bundle import Bundle
 from rackplane.compiler.manifest import TableKind, TableLayout
+from rackplane.switch.entries import Entry
+from rackplane.switch.libbpf import MapInfo
+from rackplane.switch.maps import BpfMap
+from rackplane.switch.trie import Trie
 
 BPF_PROG_TEST_RUN = 10
 XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT = 1, 2, 3, 4
@@ -64,6 +69,7 @@ class Loaded:
         self.manifest = bundle.manifest
         self.lib = _library()
         self._messages: list[str] = []
+        self._tries: dict[str, Trie] = {}
         self.log = ctypes.create_string_buffer(1 << 24)
         code = ctypes.create_string_buffer(bundle.object, len(bundle.object))
         self.object = self.lib.bpf_object__open_mem(code, len(bundle.object), None)
@@ -144,9 +150,23 @@ class Loaded:
             bits = 8 * (layout.key_size - layout.keys[-1].size)
             last = layout.keys[-1]
             bits += 8 * last.size - last.width + matches[-1][1]
-            self.update(layout.map, struct.pack("=I", bits) + _key(layout, matches), value)
+            self._insert_prefix(layout, struct.pack("=I", bits) + _key(layout, matches), value)
         else:
             raise NotImplementedError(layout.kind)
+
+    def _insert_prefix(self, layout: TableLayout, key: bytes, value: bytes) -> None:
+        if layout.trie is None:
+            self.update(layout.map, key, value)
+            return
+        if layout.name not in self._tries:
+            plan = plan_trie(layout.key_size, layout.value_size, layout.size)
+            assert plan is not None
+            sizes = ((layout.map, LINE_BYTES, plan.lines), (layout.trie.values, layout.value_size, plan.values))
+            maps = (BpfMap(MapInfo(name, 2, 4, size, count), self.map_fd(name)) for name, size, count in sizes)
+            self._tries[layout.name] = Trie(layout, *maps)
+        trie = self._tries[layout.name]
+        trie.put(key.ljust(4 + -(-layout.key_size // 4) * 4, b"\0"), Entry(b"", value, 0))
+        trie.flush()
 
     def insert_group(
         self, table: str, mask: list[int], entries: list[tuple[int, list[int], str, dict[str, int]]]

@@ -1,0 +1,63 @@
+"""How large the shared memory of a longest-prefix-match table is (docs/tables.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LINE_BYTES = 64
+STRIDE = 6
+MAX_BYTES = 256 << 20
+MAX_KEY_BYTES = 16
+MAX_VALUE_BYTES = 128
+_SMALL_ROOT, _LARGE_ROOT = 12, 18
+_LARGE_SIZE = 1 << 15
+_MAX_NODE_LINES = 8
+_ONE_LINE_CHILDREN = 4
+_SPARE_LINES = 1024
+
+
+@dataclass(frozen=True)
+class TriePlan:
+    """A trie for `size` prefixes of up to `key_bits` bits: a root, and nodes of STRIDE bits below it."""
+
+    key_bits: int
+    size: int
+
+    @property
+    def root_bits(self) -> int:
+        """The bits that the root decides: so many that few nodes follow, and that a small table's root is small."""
+        return _LARGE_ROOT if self.size >= _LARGE_SIZE else _SMALL_ROOT
+
+    @property
+    def levels(self) -> int:
+        """How many nodes a key meets at most."""
+        return -(-max(0, self.key_bits - self.root_bits) // STRIDE)
+
+    @property
+    def lines(self) -> int:
+        """Lines that hold the root and the nodes of any `size` prefixes, and an eighth more for those in making."""
+        nodes = sum(self._level_lines(level) for level in range(self.levels))
+        root = (1 << self.root_bits) * 8 // LINE_BYTES
+        return root + -(-nodes * 9 // 8 // _MAX_NODE_LINES) * _MAX_NODE_LINES + _SPARE_LINES
+
+    @property
+    def values(self) -> int:
+        """Values, number 0 being none, and one that is written before an old one is free."""
+        return self.size + 2
+
+    def bytes(self, value_size: int) -> int:
+        """The memory of all of it."""
+        return self.lines * LINE_BYTES + self.values * value_size
+
+    def _level_lines(self, level: int) -> int:
+        """Lines of one level at worst: a node of few slots takes one line, each slot more less than 3/8 of one."""
+        nodes = min(self.size, 1 << (self.root_bits + STRIDE * level))
+        more = max(0, self.size - _ONE_LINE_CHILDREN * nodes)
+        return min(_MAX_NODE_LINES * nodes, nodes + more * 3 // 8)
+
+
+def plan_trie(key_bytes: int, value_size: int, size: int) -> TriePlan | None:
+    """The trie of a table, or None when it would be too large: then the kernel's own trie has to do."""
+    plan = TriePlan(8 * key_bytes, size)
+    fits = key_bytes <= MAX_KEY_BYTES and value_size <= MAX_VALUE_BYTES and plan.bytes(value_size) <= MAX_BYTES
+    return plan if fits else None

@@ -1,0 +1,31 @@
+"""The switch's library of C: what writes tables that XDP programs read in shared memory."""
+
+from __future__ import annotations
+
+import ctypes as ct
+from functools import cache
+from pathlib import Path
+
+from rackplane.compiler.native import NativeBuildError, NativeLibrary
+from rackplane.switch.errors import SwitchError
+
+_FOLDER = Path(__file__).resolve().parent
+_U32P = ct.POINTER(ct.c_uint32)
+_PROTOTYPES: dict[str, tuple[object, tuple[object, ...]]] = {
+    "trie_new": (ct.c_void_p, (ct.c_void_p, ct.c_uint32, ct.c_uint32, ct.c_uint32)),
+    "trie_free": (None, (ct.c_void_p,)),
+    "trie_change": (ct.c_uint32, (ct.c_void_p, ct.c_char_p, ct.c_uint32, _U32P, ct.c_char_p, ct.c_uint32)),
+}
+
+
+@cache
+def library() -> ct.CDLL:
+    """The library, built first where that is needed; SwitchError."""
+    try:
+        found = ct.CDLL(str(NativeLibrary("rackswitch", sorted(_FOLDER.glob("*.[ch]"))).path()))
+    except NativeBuildError as e:
+        raise SwitchError(str(e)) from e
+    for name, (result, arguments) in _PROTOTYPES.items():
+        function = getattr(found, name)
+        function.restype, function.argtypes = result, arguments
+    return found
