@@ -1,4 +1,4 @@
-"""Longest-prefix-match tables in memory that the kernel's program reads while this process writes (docs/tables.md)."""
+"""Longest-prefix-match tables in memory that the kernel reads while this process writes (docs/tables.md)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class _Run:
 class Trie:
     """The kernel's side of one LPM table.
 
-    An identity is the prefix length (u32, little-endian) and the key's bytes. Changes are queued; flush() makes them.
+    An identity is the prefix length (u32, little-endian) and the key's bytes. flush() makes queued changes.
     """
 
     def __init__(self, layout: TableLayout, lines: BpfMap, values: BpfMap) -> None:
