@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from pathlib import Path
 
 from rackplane import __version__
+from rackplane.compiler import cache as caches
 from rackplane.compiler import clang, ir, p4info
 from rackplane.compiler.backend import describe
 from rackplane.compiler.backend.entrypoints import Limits
@@ -33,14 +32,14 @@ def compile_pipeline(
 
 
 def _fitting(
-    pipeline: ir.Pipeline, plans: dict[str, TablePlan], limits: Limits, cache: Path | None
+    pipeline: ir.Pipeline, plans: dict[str, TablePlan], limits: Limits, folder: Path | None
 ) -> tuple[Program, bytes, bool]:
     """Generate and compile, with the state of the entry points that need too much stack in a map."""
     in_map = first_choice(pipeline)
     while True:
         program = generate(pipeline, plans, in_map, limits)
         try:
-            code, cached = _object(program, cache)
+            code, cached = _object(program, folder)
         except clang.StackTooSmall as e:
             if e.functions <= in_map:
                 raise CompileErrors.at(
@@ -51,41 +50,22 @@ def _fitting(
             return program, code, cached
 
 
-def _object(program: Program, cache: Path | None) -> tuple[bytes, bool]:
+def _object(program: Program, folder: Path | None) -> tuple[bytes, bool]:
     """The object of a generated program: by its text, from the cache or from clang."""
-    if cache is None:
+    if folder is None:
         return clang.compile_c(program.text), False
-    tool = clang.version(clang.find())
-    key = hashlib.sha256("\0".join([__version__, tool, *clang.FLAGS, program.text]).encode()).hexdigest()
-    entry, refused = cache / f"{key}.o", cache / f"{key}.stack"
-    try:
-        return entry.read_bytes(), True
-    except OSError:
-        _raise_again(refused)
+    key = caches.key(__version__, clang.version(clang.find()), *clang.FLAGS, program.text)
+    entry, refused = folder / f"{key}.o", folder / f"{key}.stack"
+    known = caches.read(entry)
+    if known is not None:
+        return known, True
+    too_large = caches.read(refused)
+    if too_large is not None:
+        raise clang.StackTooSmall(frozenset(too_large.decode().split()))
     try:
         code = clang.compile_c(program.text)
     except clang.StackTooSmall as e:
-        _keep(refused, " ".join(sorted(e.functions)).encode())
+        caches.keep(refused, " ".join(sorted(e.functions)).encode())
         raise
-    _keep(entry, code)
+    caches.keep(entry, code)
     return code, False
-
-
-def _raise_again(refused: Path) -> None:
-    """Raise StackTooSmall when the cache knows that a program is too large."""
-    try:
-        functions = refused.read_text(encoding="utf-8").split()
-    except OSError:
-        return
-    raise clang.StackTooSmall(frozenset(functions))
-
-
-def _keep(entry: Path, code: bytes) -> None:
-    """Put an object in the cache at once or not at all; a cache that cannot be written is no error."""
-    try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=entry.parent, delete=False) as part:
-            part.write(code)
-        Path(part.name).replace(entry)
-    except OSError:
-        return

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from rackplane.compiler.errors import CompileErrors
-from rackplane.compiler.ir import Span
+from rackplane.compiler.source import Span
 
 FLAGS = (
     "-O2",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from rackplane.compiler.ir import NOWHERE, Span
+from rackplane.compiler.source import NOWHERE, Span
 
 Reader = Callable[[str], str]
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from rackplane.compiler.frontend import ast, types
-from rackplane.compiler.frontend.diagnostics import Diagnostics, did_you_mean
 from rackplane.compiler.frontend.scopes import Scope
 from rackplane.compiler.frontend.types import Type
 from rackplane.compiler.ir import Span
+from rackplane.compiler.lexing.diagnostics import Diagnostics, did_you_mean
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rackplane.compiler.frontend import ast, types
 from rackplane.compiler.frontend.check_exprs import ExpressionChecker
-from rackplane.compiler.frontend.diagnostics import did_you_mean
 from rackplane.compiler.frontend.types import Bits, Direction, Type
+from rackplane.compiler.lexing.diagnostics import did_you_mean
 
 SIZE_METHODS = frozenset(("minSizeInBits", "minSizeInBytes", "maxSizeInBits", "maxSizeInBytes"))
 _STACK_METHODS = frozenset(("push_front", "pop_front"))

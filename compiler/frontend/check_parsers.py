@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rackplane.compiler.frontend import ast, types
 from rackplane.compiler.frontend.check_tables import TableChecker
-from rackplane.compiler.frontend.diagnostics import did_you_mean
 from rackplane.compiler.frontend.types import Type
 from rackplane.compiler.ir import Span
+from rackplane.compiler.lexing.diagnostics import did_you_mean
 
 _FINAL = ("accept", "reject")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from rackplane.compiler.frontend import ast, types
 from rackplane.compiler.frontend.check_calls import CallChecker
-from rackplane.compiler.frontend.diagnostics import did_you_mean
 from rackplane.compiler.frontend.types import Type
+from rackplane.compiler.lexing.diagnostics import did_you_mean
 
 _CODE = ("apply", "action", "function")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rackplane.compiler.frontend import ast, types
 from rackplane.compiler.frontend.ast_walk import same_expression
 from rackplane.compiler.frontend.check_stmts import StatementChecker
-from rackplane.compiler.frontend.diagnostics import did_you_mean
 from rackplane.compiler.frontend.types import Direction, Type
+from rackplane.compiler.lexing.diagnostics import did_you_mean
 
 MAX_TABLE_SIZE = 1 << 31
 _KINDS_ON_BITS = frozenset(("lpm", "range"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rackplane.compiler.frontend import ast
 from rackplane.compiler.frontend.check_decls import DeclarationChecker
-from rackplane.compiler.frontend.diagnostics import Diagnostics
+from rackplane.compiler.lexing.diagnostics import Diagnostics
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from rackplane.compiler.errors import CompileErrors, Diagnostic
 from rackplane.compiler.frontend.checker import check
-from rackplane.compiler.frontend.diagnostics import Diagnostics, TooManyErrors
 from rackplane.compiler.frontend.lower_pipeline import lower
 from rackplane.compiler.frontend.parser import parse
-from rackplane.compiler.frontend.preprocessor import Preprocessor
 from rackplane.compiler.ir import Pipeline, Span
+from rackplane.compiler.lexing import INCLUDE_DIR
+from rackplane.compiler.lexing.diagnostics import Diagnostics, TooManyErrors
+from rackplane.compiler.lexing.preprocessor import Preprocessor
 
-INCLUDE_DIR = Path(__file__).resolve().parent.parent / "include"
 _RECURSION_LIMIT = 20_000
 
 

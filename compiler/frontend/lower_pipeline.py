@@ -5,13 +5,13 @@ from __future__ import annotations
 from rackplane.compiler import ir
 from rackplane.compiler.frontend import ast, types
 from rackplane.compiler.frontend.checker import CheckedProgram
-from rackplane.compiler.frontend.diagnostics import Diagnostics
 from rackplane.compiler.frontend.lower_control_plane import controller_headers, sort_objects
 from rackplane.compiler.frontend.lower_controls import ControlLowerer
 from rackplane.compiler.frontend.lower_env import Binding, BlockInstance, LowerError, PacketObject
 from rackplane.compiler.frontend.lower_parsers import ParserLowerer
 from rackplane.compiler.frontend.lower_program import ProgramBuilder
 from rackplane.compiler.frontend.lower_types import NoLowering, leaves, lower_type, type_name
+from rackplane.compiler.lexing.diagnostics import Diagnostics
 
 _PACKAGE = "V1Switch"
 _BLOCKS = ("parser", "verify", "ingress", "egress", "compute", "deparser")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from rackplane.compiler import ir
 from rackplane.compiler.frontend import ast
-from rackplane.compiler.frontend.diagnostics import Diagnostics
 from rackplane.compiler.frontend.lower_env import Binding, Frame, LowerError
 from rackplane.compiler.frontend.lower_typespecs import TypeInfo
+from rackplane.compiler.lexing.diagnostics import Diagnostics
 
 WELL_KNOWN = ("hdr", "meta", "standard_metadata")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from rackplane.compiler.frontend import ast
-from rackplane.compiler.frontend.diagnostics import Diagnostics
 from rackplane.compiler.frontend.parser_decls import DeclarationParser
-from rackplane.compiler.frontend.tokens import Token
+from rackplane.compiler.lexing.diagnostics import Diagnostics
+from rackplane.compiler.lexing.tokens import Token
 
 
 def parse(tokens: list[Token], diagnostics: Diagnostics) -> ast.Program:

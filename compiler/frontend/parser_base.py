@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from rackplane.compiler.frontend.diagnostics import Diagnostics
-from rackplane.compiler.frontend.tokens import BAD, END, HASH, IDENTIFIER, KEYWORDS, SOFT_KEYWORDS, STRING, Token
 from rackplane.compiler.ir import Annotation, Span
+from rackplane.compiler.lexing.diagnostics import Diagnostics
+from rackplane.compiler.lexing.tokens import BAD, END, HASH, IDENTIFIER, KEYWORDS, SOFT_KEYWORDS, STRING, Token
 
 MAX_NESTING = 200
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rackplane.compiler.frontend import ast
 from rackplane.compiler.frontend.parser_tables import TableParser
-from rackplane.compiler.frontend.tokens import Token
 from rackplane.compiler.frontend.types import Direction, Kind
 from rackplane.compiler.ir import Annotation
+from rackplane.compiler.lexing.tokens import Token
 
 _COMPOSITES = {"struct": Kind.STRUCT, "header": Kind.HEADER, "header_union": Kind.UNION}
 

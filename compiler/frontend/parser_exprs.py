@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from rackplane.compiler.frontend import ast
 from rackplane.compiler.frontend.annotation_values import literal
-from rackplane.compiler.frontend.lexer import parse_integer
 from rackplane.compiler.frontend.parser_base import ParserBase, SyntaxProblem, T, string_value
-from rackplane.compiler.frontend.tokens import IDENTIFIER, INTEGER, STRING, Token
 from rackplane.compiler.ir import Annotation, AnnotationValue, Span
+from rackplane.compiler.lexing.lexer import parse_integer
+from rackplane.compiler.lexing.tokens import IDENTIFIER, INTEGER, STRING, Token
 
 _LEVELS = {
     "||": 1, "&&": 2, "==": 3, "!=": 3, "<": 4, ">": 4, "<=": 4, ">=": 4, "|": 5, "^": 6, "&": 7, "<<": 8, ">>": 8,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rackplane.compiler.frontend import ast
 from rackplane.compiler.frontend.parser_exprs import ExpressionParser
-from rackplane.compiler.frontend.tokens import IDENTIFIER, Token
 from rackplane.compiler.ir import Annotation, Span
+from rackplane.compiler.lexing.tokens import IDENTIFIER, Token
 
 _ASSIGNMENTS = frozenset(("=", "+=", "-=", "*=", "/=", "%=", "|+|=", "|-|=", "<<=", ">>=", "&=", "|=", "^="))
 

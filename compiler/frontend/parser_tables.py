@@ -7,8 +7,8 @@ from collections.abc import Callable
 from rackplane.compiler.frontend import ast
 from rackplane.compiler.frontend.parser_base import T
 from rackplane.compiler.frontend.parser_stmts import StatementParser
-from rackplane.compiler.frontend.tokens import Token
 from rackplane.compiler.ir import Annotation
+from rackplane.compiler.lexing.tokens import Token
 
 
 class TableParser(StatementParser):

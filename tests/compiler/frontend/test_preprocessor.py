@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rackplane.compiler.frontend.diagnostics import Diagnostics
-from rackplane.compiler.frontend.lexer import parse_integer, tokenize
-from rackplane.compiler.frontend.preprocessor import Preprocessor
+from rackplane.compiler.lexing.diagnostics import Diagnostics
+from rackplane.compiler.lexing.lexer import parse_integer, tokenize
+from rackplane.compiler.lexing.preprocessor import Preprocessor
 
 
 def preprocessed(tmp_path: Path, text: str, **defines: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rackplane.compiler.errors import CompileErrors, render
 from rackplane.compiler.frontend import load
-from rackplane.compiler.frontend.lexer import tokenize
+from rackplane.compiler.lexing.lexer import tokenize
 
 PROGRAMS = sorted((Path(__file__).parents[1] / "programs").glob("*.p4"))
 SLOWEST = 30.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rackplane.compiler.frontend.diagnostics import Diagnostics
-from rackplane.compiler.frontend.lexer import tokenize
-from rackplane.compiler.frontend.tokens import IDENTIFIER, INTEGER, KEYWORDS, STRING, Token
+from rackplane.compiler.lexing.diagnostics import Diagnostics
+from rackplane.compiler.lexing.lexer import tokenize
+from rackplane.compiler.lexing.tokens import IDENTIFIER, INTEGER, KEYWORDS, STRING, Token
 
 MAX_EXPANDED_TOKENS = 300_000
 

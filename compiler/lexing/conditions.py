@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rackplane.compiler.frontend.lexer import parse_integer
-from rackplane.compiler.frontend.tokens import INTEGER, Token
+from rackplane.compiler.lexing.lexer import parse_integer
+from rackplane.compiler.lexing.tokens import INTEGER, Token
 
 _MAX_DEPTH = 64
 _MAX_BITS = 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rackplane.compiler.frontend.tokens import BAD, IDENTIFIER, INTEGER, KEYWORDS, STRING, Token
+from rackplane.compiler.lexing.tokens import BAD, IDENTIFIER, INTEGER, KEYWORDS, STRING, Token
 
 _MASTER = re.compile(
     r"""

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rackplane.compiler.frontend.conditions import BadCondition, evaluate_condition
-from rackplane.compiler.frontend.diagnostics import Diagnostics
-from rackplane.compiler.frontend.lexer import tokenize
-from rackplane.compiler.frontend.macros import ExpansionTooLarge, Macro, MacroTable, is_word
-from rackplane.compiler.frontend.tokens import BAD, END, HASH, INTEGER, STRING, Token
-from rackplane.compiler.ir import NOWHERE, Span
+from rackplane.compiler.lexing.conditions import BadCondition, evaluate_condition
+from rackplane.compiler.lexing.diagnostics import Diagnostics
+from rackplane.compiler.lexing.lexer import tokenize
+from rackplane.compiler.lexing.macros import ExpansionTooLarge, Macro, MacroTable, is_word
+from rackplane.compiler.lexing.tokens import BAD, END, HASH, INTEGER, STRING, Token
+from rackplane.compiler.source import NOWHERE, Span
 
 MAX_INCLUDE_DEPTH = 64
 MAX_FILE_BYTES = 16 << 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rackplane.compiler.ir import Span
+from rackplane.compiler.source import Span
 
 KEYWORDS = frozenset(
     [

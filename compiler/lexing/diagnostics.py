@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 from rackplane.compiler.errors import CompileErrors, Diagnostic, Severity
-from rackplane.compiler.ir import Span
+from rackplane.compiler.source import Span
 
 MAX_ERRORS = 100
 
