@@ -13,6 +13,7 @@ from rackplane.switch.counters import DirectCounters, IndexedCounter
 from rackplane.switch.digests import Digests
 from rackplane.switch.direct import DirectResources
 from rackplane.switch.errors import BundleError, SwitchError
+from rackplane.switch.guards import Guards
 from rackplane.switch.kerneltables import DirectMap, KernelTable, NoMap
 from rackplane.switch.loader import LoadedObject, ProgramNames
 from rackplane.switch.maps import PerCpuCounters, SharedMemory
@@ -38,7 +39,8 @@ class Pipeline:
     packet_in: ControllerHeader
     packet_out: ControllerHeader
     digests: Digests
-    tables: dict[int, Table] = field(default_factory=dict)
+    tables: dict[int, Table]
+    guards: Guards
     counters: dict[int, IndexedCounter] = field(default_factory=dict)
     meters: dict[int, IndexedMeter] = field(default_factory=dict)
     registers: dict[int, RegisterArray] = field(default_factory=dict)
@@ -86,11 +88,15 @@ def load(image: bytes, manifest: Manifest, p4info: p4i.P4Info, ports: Mapping[in
 
 
 def _build(manifest: Manifest, p4info: p4i.P4Info, loaded: LoadedObject, ports: Mapping[int, Port]) -> Pipeline:
+    tables: dict[int, Table] = {}
+    groups = MulticastGroups(manifest.maps, loaded, ports)
     pipeline = Pipeline(
         manifest=manifest,
         p4info=p4info,
         loaded=loaded,
-        groups=MulticastGroups(manifest.maps, loaded, ports),
+        groups=groups,
+        tables=tables,
+        guards=Guards(p4info, tables, groups),
         packet_in=ControllerHeader(manifest.packet_in),
         packet_out=ControllerHeader(manifest.packet_out),
         digests=digests.build(manifest, p4info, loaded),

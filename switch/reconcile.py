@@ -26,6 +26,7 @@ def carry_over(old: Pipeline, new: Pipeline) -> None:
     for wire in old.digests.wires(0):
         with _must_fit("a digest's configuration"):
             new.digests.put(p4r.Entity.FromString(wire))
+    new.guards.verify()
     _carry_registers(old, new)
     _carry_counters(old, new)
     _carry_meters(old, new)

@@ -87,6 +87,7 @@ class _Batch:
         self.errors: dict[int, RequestError] = {}
         self.access = FULL
         self._pipeline = pipeline
+        self._guards = pipeline.guards
         self._entities = entities
         self._templates = templates
         self._updates = updates
@@ -120,6 +121,7 @@ class _Batch:
                 table.flush()
             except BpfError as e:
                 table.rollback()
+                self._guards.reset()
                 failed = RequestError(Code.INTERNAL, f"the kernel refused the batch: {e}")
                 for index, data in enumerate(self._updates[: self._tried]):
                     if index not in self.errors and _parse(data).entity.table_entry.table_id == table.layout.id:
@@ -131,6 +133,7 @@ class _Batch:
             table.rollback()
         for undo in reversed(self._undo):
             undo()
+        self._guards.reset()
         undone = RequestError(Code.ABORTED, "undone because another update of the batch failed")
         for index in range(len(self._updates)):
             if index not in self.errors:
@@ -145,10 +148,19 @@ class _Batch:
         update = _parse(data)
         entity = update.entity
         self.access.check(entity)
+        change = self._guards.judge(update)
         table = self._pipeline.tables.get(entity.table_entry.table_id)
         if table is None:
             self._other(update)
-            return
+        else:
+            self._entry(update, table)
+            if not self._guards.concern(table.layout.id):
+                self._templates.learn(data, table)
+        if change:
+            self._guards.made(change)
+
+    def _entry(self, update: p4r.Update, table: Table) -> None:
+        entity = update.entity
         self._touched.add(table)
         if update.type == p4r.Update.INSERT:
             table.insert(entity)
@@ -158,7 +170,6 @@ class _Batch:
             table.delete(entity)
         else:
             raise no_type()
-        self._templates.learn(data, table)
 
     def _other(self, update: p4r.Update) -> None:
         self.flush()
