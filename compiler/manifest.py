@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 MANIFEST_VERSION = 1
+CLONE_GROUP = 0x10000
+LOOP_GROUP = 0x20000
+LOOP_REPLICA_PORT = 0xFFFF
 
 
 class TableKind(Enum):
@@ -232,7 +235,10 @@ class SwitchMaps:
     ports       .bss section: u16 port + 1 by ifindex (0: not a port), for ifindex < max_ifindex
     tx          DEVMAP by P4 port: unicast (ifindex, no program)
     groups      HASH_OF_MAPS, u32 multicast group -> DEVMAP of (ifindex, egress program), replicas in order
-    replicas    HASH, {u16 group, u16 port, u32 nth} -> u32 egress_rid; absent when the program reads no rid
+    replicas    HASH, {u32 group, u16 port, u16 nth} -> u32 port << 16 | egress_rid; absent when nothing reads it.
+                With `copies_loop`, port is LOOP_REPLICA_PORT and nth counts all replicas of the group
+    fans        HASH, u32 group -> {u32 copies, u32 most bytes or 0, u32 class of service}; only with a loop program
+    stages      PROG_ARRAY: 0 the ingress program, 1 the loop program; only with a loop program
     drops       PERCPU_ARRAY of u64 by drop reason; `reasons` names them
     Empty names mean that the program needs no such map.
     """
@@ -247,13 +253,19 @@ class SwitchMaps:
     max_ports: int
     max_groups: int
     max_replicas: int
+    fans: str = ""
+    stages: str = ""
+    copies_loop: bool = False
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A compiled program. `ingress_program` and `egress_program` are function names in the object.
+    """A compiled program. `ingress_program`, `egress_program` and `loop_program` are function names in the object.
 
     `egress_program` (expected attach type DEVMAP) runs per multicast copy; empty when copies need no change.
+    `loop_program` runs behind the switch's loop port, to which `groups` has the devices once and twice, under
+    LOOP_GROUP + 1 and + 2; empty when no packet goes that way. Clone session n is group CLONE_GROUP + n. With
+    `copies_loop` every copy of a group or session goes over the loop port, which gives it its port.
     """
 
     version: int
@@ -271,3 +283,4 @@ class Manifest:
     meters: tuple[MeterLayout, ...] = ()
     packet_in: PacketHeader | None = None
     packet_out: PacketHeader | None = None
+    loop_program: str = ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rackplane.switch.fanout import Devices
+from rackplane.switch.loopport import LoopPort
 from rackplane.switch.maps import SharedMemory
 from rackplane.switch.packetio import CpuPort
 from rackplane.switch.pipeline import Pipeline
@@ -27,6 +29,13 @@ class Device:
                 self.cpu.close()
             raise
         self.pipeline: Pipeline | None = None
+        self._loop: LoopPort | None = None
+
+    def devices(self, with_loop: bool) -> Devices:
+        """Return the interfaces that a program is loaded for; `with_loop` sees to the loop port."""
+        if with_loop and self._loop is None:
+            self._loop = LoopPort()
+        return Devices(self.ports, self._loop.ifindex if with_loop and self._loop else 0)
 
     @property
     def ports(self) -> Mapping[int, Port]:
@@ -38,6 +47,8 @@ class Device:
         maps, loaded = pipeline.manifest.maps, pipeline.loaded
         by_ifindex = SharedMemory(loaded.map(maps.ports))
         self._ports.publish(by_ifindex, loaded.map(maps.tx), maps.max_ports, loaded.egress_fd)
+        if self._loop is not None and loaded.loop_fd >= 0:
+            self._loop.run(loaded.loop_fd)
         self._ports.run(loaded.ingress_fd)
         before, self.pipeline = self.pipeline, pipeline
         if before is not None:
@@ -49,5 +60,7 @@ class Device:
         if self.pipeline is not None:
             self.pipeline.close()
             self.pipeline = None
+        if self._loop is not None:
+            self._loop.close()
         if self.cpu is not None:
             self.cpu.close()

@@ -22,10 +22,11 @@ _PER_ELEMENT = 64
 
 @dataclass(frozen=True)
 class ProgramNames:
-    """The functions of the object that are loaded; `egress` is empty when there is none."""
+    """The functions of the object that are loaded; `egress` and `loop` are empty when there is none."""
 
     ingress: str
     egress: str = ""
+    loop: str = ""
 
 
 @dataclass
@@ -51,6 +52,7 @@ class LoadedObject:
     inner: dict[str, MapInfo]
     ingress_fd: int
     egress_fd: int = field(default=-1)
+    loop_fd: int = field(default=-1)
 
     def map(self, name: str) -> BpfMap:
         """Return a map by name; BundleError when the object has none of that name."""
@@ -94,7 +96,12 @@ def load(opened: OpenObject, names: ProgramNames) -> LoadedObject:
     maps = [BpfMap(libbpf.map_info(m), libbpf.map_fd(m)) for m in libbpf.object_maps(opened.pointer)]
     fds = {name: libbpf.program_fd(program) for name, program in opened.programs.items()}
     return LoadedObject(
-        opened, {m.info.name: m for m in maps}, opened.inner, fds[names.ingress], fds.get(names.egress, -1)
+        opened,
+        {m.info.name: m for m in maps},
+        opened.inner,
+        fds[names.ingress],
+        fds.get(names.egress, -1),
+        fds.get(names.loop, -1),
     )
 
 
@@ -134,6 +141,8 @@ def _select_programs(pointer: ObjectPtr, names: ProgramNames) -> dict[str, Progr
     attach = {names.ingress: AttachType.XDP}
     if names.egress:
         attach[names.egress] = AttachType.XDP_DEVMAP
+    if names.loop:
+        attach[names.loop] = AttachType.XDP
     chosen: dict[str, ProgramPtr] = {}
     for program in libbpf.object_programs(pointer):
         info = libbpf.program_info(program)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from finsy.proto import p4i
@@ -13,6 +12,7 @@ from rackplane.switch.counters import DirectCounters, IndexedCounter
 from rackplane.switch.digests import Digests
 from rackplane.switch.direct import DirectResources
 from rackplane.switch.errors import BundleError, SwitchError
+from rackplane.switch.fanout import Devices, Fanouts
 from rackplane.switch.guards import Guards
 from rackplane.switch.kerneltables import DirectMap, KernelTable, NoMap
 from rackplane.switch.loader import LoadedObject, ProgramNames
@@ -20,9 +20,8 @@ from rackplane.switch.maps import PerCpuCounters, SharedMemory
 from rackplane.switch.maskgroups import MaskGroups
 from rackplane.switch.meters import IndexedMeter, MeterCells
 from rackplane.switch.packetheaders import ControllerHeader
-from rackplane.switch.ports import Port
 from rackplane.switch.registers import RegisterArray
-from rackplane.switch.replication import MulticastGroups
+from rackplane.switch.replication import CloneSessions, MulticastGroups, ReplicationEntries
 from rackplane.switch.tables import Table
 from rackplane.switch.trie import Trie
 from rackplane.switch.validate import check_manifest, tables_by_id
@@ -36,6 +35,7 @@ class Pipeline:
     p4info: p4i.P4Info
     loaded: LoadedObject
     groups: MulticastGroups
+    sessions: CloneSessions
     packet_in: ControllerHeader
     packet_out: ControllerHeader
     digests: Digests
@@ -53,6 +53,14 @@ class Pipeline:
             return {}
         return dict(zip(reasons, self.drops.read(0, len(reasons))[:, 0].tolist(), strict=True))
 
+    def replication_entries(self, kind: str | None) -> ReplicationEntries | None:
+        """Return the entries that a member of PacketReplicationEngineEntry's oneof stands for."""
+        entries: dict[str, ReplicationEntries] = {
+            "multicast_group_entry": self.groups,
+            "clone_session_entry": self.sessions,
+        }
+        return entries.get(kind or "")
+
     def close(self) -> None:
         """Drop the references to maps and programs."""
         self.digests.close()
@@ -69,14 +77,14 @@ def check(image: bytes, manifest: Manifest, p4info: p4i.P4Info) -> None:
         opened.close()
 
 
-def load(image: bytes, manifest: Manifest, p4info: p4i.P4Info, ports: Mapping[int, Port]) -> Pipeline:
+def load(image: bytes, manifest: Manifest, p4info: p4i.P4Info, devices: Devices) -> Pipeline:
     """Load a program, with its initial entries; no port runs it yet. Raise BundleError or VerifierError."""
     opened = loader.open_object(image, _names(manifest))
     try:
         check_manifest(manifest, opened.maps)
         pairs = list(tables_by_id(manifest, p4info))
         loaded = loader.load(opened, _names(manifest))
-        pipeline = _build(manifest, p4info, loaded, ports)
+        pipeline = _build(manifest, p4info, loaded, devices)
         for layout, info in pairs:
             pipeline.tables[layout.id] = _table(layout, info, manifest, loaded)
     except (SwitchError, ValueError) as e:
@@ -87,14 +95,17 @@ def load(image: bytes, manifest: Manifest, p4info: p4i.P4Info, ports: Mapping[in
     return pipeline
 
 
-def _build(manifest: Manifest, p4info: p4i.P4Info, loaded: LoadedObject, ports: Mapping[int, Port]) -> Pipeline:
+def _build(manifest: Manifest, p4info: p4i.P4Info, loaded: LoadedObject, devices: Devices) -> Pipeline:
     tables: dict[int, Table] = {}
-    groups = MulticastGroups(manifest.maps, loaded, ports)
+    fanouts = Fanouts(manifest.maps, loaded, devices)
+    groups = MulticastGroups(manifest.maps, fanouts)
+    _put_stages(manifest, loaded)
     pipeline = Pipeline(
         manifest=manifest,
         p4info=p4info,
         loaded=loaded,
         groups=groups,
+        sessions=CloneSessions(manifest.maps, fanouts),
         tables=tables,
         guards=Guards(p4info, tables, groups),
         packet_in=ControllerHeader(manifest.packet_in),
@@ -146,4 +157,12 @@ def _kernel_table(layout: TableLayout, loaded: LoadedObject) -> KernelTable:
 
 
 def _names(manifest: Manifest) -> ProgramNames:
-    return ProgramNames(manifest.ingress_program, manifest.egress_program)
+    return ProgramNames(manifest.ingress_program, manifest.egress_program, manifest.loop_program)
+
+
+def _put_stages(manifest: Manifest, loaded: LoadedObject) -> None:
+    """Let the programs call one another."""
+    if manifest.maps.stages:
+        stages = loaded.map(manifest.maps.stages)
+        for index, program_fd in enumerate((loaded.ingress_fd, loaded.loop_fd)):
+            stages.put(index.to_bytes(4, "little"), program_fd.to_bytes(4, "little"))

@@ -20,9 +20,10 @@ def carry_over(old: Pipeline, new: Pipeline) -> None:
     """
     for table in old.tables.values():
         _carry_entries(table, new.tables.get(table.layout.id))
-    for group in old.groups.groups.values():
-        with _must_fit(f"multicast group {group.id}"):
-            new.groups.insert(p4r.Entity.FromString(group.wire))
+    for entries, target in ((old.groups, new.groups), (old.sessions, new.sessions)):
+        for group in entries.groups.values():
+            with _must_fit(f"{entries.kind} {group.id}"):
+                target.insert(p4r.Entity.FromString(group.wire))
     for wire in old.digests.wires(0):
         with _must_fit("a digest's configuration"):
             new.digests.put(p4r.Entity.FromString(wire))

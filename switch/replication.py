@@ -1,104 +1,87 @@
-"""Multicast groups: each is a DEVMAP that the program redirects to with BPF_F_BROADCAST."""
+"""Multicast groups and clone sessions: the entries of P4Runtime's packet replication engine (spec 9.5)."""
 
 from __future__ import annotations
 
-import os
-import struct
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from finsy.proto import p4r
 
-from rackplane.compiler.manifest import SwitchMaps
-from rackplane.switch import codec, libbpf
-from rackplane.switch.errors import BundleError, Code, RequestError, invalid, not_found
-from rackplane.switch.loader import LoadedObject
-from rackplane.switch.maps import BpfMap
-from rackplane.switch.ports import Port, device_value
+from rackplane.compiler.manifest import CLONE_GROUP, SwitchMaps
+from rackplane.switch import codec
+from rackplane.switch.errors import Code, RequestError, invalid, not_found
+from rackplane.switch.fanout import Fanout, Fanouts, Replica
 
 MAX_GROUP_ID = 0xFFFF
+MAX_SESSION_ID = 0x7FFF
 MAX_INSTANCE = 0xFFFF
 MAX_PORT = 0xFFFF
-
-
-@dataclass(frozen=True)
-class Replica:
-    """One copy: the port it leaves on, and its egress_rid."""
-
-    port: int
-    instance: int
+MAX_CLASS_OF_SERVICE = 7
+MAX_PACKET_BYTES = 0xFFFF
 
 
 @dataclass(frozen=True)
 class Group:
-    """A multicast group as it was written."""
+    """A multicast group or a clone session as it was written."""
 
     id: int
-    replicas: tuple[Replica, ...]
+    fanout: Fanout
     wire: bytes
 
-    def numbered(self) -> dict[bytes, int]:
-        """Return egress_rid by {u16 group, u16 port, u32 nth replica of that port}."""
-        seen: Counter[int] = Counter()
-        rids: dict[bytes, int] = {}
-        for copy in self.replicas:
-            rids[struct.pack("<HHI", self.id, copy.port, seen[copy.port])] = copy.instance
-            seen[copy.port] += 1
-        return rids
+    @property
+    def replicas(self) -> tuple[Replica, ...]:
+        """Its copies."""
+        return self.fanout.replicas
 
 
-class MulticastGroups:
-    """The multicast groups of a running program; an empty map name means that it never replicates."""
+class ReplicationEntries(ABC):
+    """The entries of one kind of a running program."""
 
-    def __init__(self, maps: SwitchMaps, loaded: LoadedObject, ports: Mapping[int, Port]) -> None:
+    kind = ""
+
+    def __init__(self, maps: SwitchMaps, fanouts: Fanouts) -> None:
         self._limits = maps
-        self._ports = ports
-        self._egress_fd = loaded.egress_fd
-        self._map = loaded.map(maps.groups) if maps.groups else None
-        self._replicas = loaded.map(maps.replicas) if maps.replicas else None
-        if maps.groups and maps.groups not in loaded.inner:
-            raise BundleError(f"map {maps.groups} has no template for its groups")
-        self._template = loaded.inner.get(maps.groups)
+        self._fanouts = fanouts
         self.groups: dict[int, Group] = {}
 
     def insert(self, entity: p4r.Entity) -> None:
-        """INSERT a group."""
+        """INSERT an entry."""
         group = self._decode(entity)
         if group.id in self.groups:
-            raise RequestError(Code.ALREADY_EXISTS, f"multicast group {group.id} already exists")
+            raise RequestError(Code.ALREADY_EXISTS, f"{self.kind} {group.id} already exists")
         if len(self.groups) >= self._limits.max_groups:
-            raise RequestError(
-                Code.RESOURCE_EXHAUSTED, f"all {self._limits.max_groups} multicast groups are in use"
-            )
+            raise RequestError(Code.RESOURCE_EXHAUSTED, f"all {self._limits.max_groups} {self.kind}s are in use")
         self.put(group)
 
     def modify(self, entity: p4r.Entity) -> None:
-        """MODIFY a group: copies go to the old replicas or to the new ones, never to a mix."""
+        """MODIFY an entry: copies go to the old replicas or to the new ones, never to a mix."""
         group = self._decode(entity)
         self.get(group.id)
         self.put(group)
 
     def delete(self, entity: p4r.Entity) -> None:
-        """DELETE a group."""
-        message = entity.packet_replication_engine_entry.multicast_group_entry
-        self.drop(self.get(message.multicast_group_id).id)
+        """DELETE an entry."""
+        self.drop(self.get(self.id_of(entity)).id)
 
     def get(self, group_id: int) -> Group:
-        """Return a group; NOT_FOUND."""
+        """Return an entry; NOT_FOUND."""
         if group_id not in self.groups:
-            raise not_found(f"there is no multicast group {group_id}")
+            raise not_found(f"there is no {self.kind} {group_id}")
         return self.groups[group_id]
 
-    def select(self, message: p4r.MulticastGroupEntry) -> Iterable[Group]:
-        """Return one group, or all of them when the id is 0."""
-        if message.multicast_group_id == 0:
+    def select(self, entity: p4r.Entity) -> Iterable[Group]:
+        """Return one entry, or all of them when the id is 0."""
+        wanted = self.id_of(entity)
+        if wanted == 0:
             return list(self.groups.values())
-        found = self.groups.get(message.multicast_group_id)
+        found = self.groups.get(wanted)
         return [found] if found else []
 
-    def snapshot(self, group_id: int) -> Callable[[], None]:
-        """Return what puts a group back to what it is now."""
+    def snapshot(self, entity: p4r.Entity) -> Callable[[], None]:
+        """Return what puts an entry back to what it is now."""
+        group_id = self.id_of(entity)
         before = self.groups.get(group_id)
 
         def undo() -> None:
@@ -110,63 +93,36 @@ class MulticastGroups:
         return undo
 
     def put(self, group: Group) -> None:
-        """Make the group what it should be, in the kernel and here."""
+        """Make an entry what it should be, in the kernel and here."""
         before = self.groups.get(group.id)
-        new = group.numbered()
-        if self._replicas is not None:
-            for key, rid in new.items():
-                self._replicas.put(key, struct.pack("<I", rid))
-        if self._map is not None:
-            self._replace(self._map, group)
-        if self._replicas is not None and before is not None:
-            for key in before.numbered().keys() - new.keys():
-                self._replicas.delete(key)
+        self._fanouts.put(group.fanout, before.fanout if before else None)
         self.groups[group.id] = group
 
     def drop(self, group_id: int) -> None:
-        """Remove a group."""
-        group = self.groups.pop(group_id)
-        if self._map is not None:
-            self._map.delete(struct.pack("<I", group_id))
-        if self._replicas is not None:
-            for key in group.numbered():
-                self._replicas.delete(key)
+        """Remove an entry."""
+        self._fanouts.drop(self.groups.pop(group_id).fanout)
 
-    def _replace(self, outer: BpfMap, group: Group) -> None:
-        if self._template is None:
-            raise BundleError(f"map {outer.info} has no template for its groups")
-        ports = [self._ports[r.port] for r in group.replicas if r.port in self._ports]
-        present = [port for port in ports if port.exists]
-        info = replace(self._template, name=f"group{group.id}", max_entries=max(len(present), 1))
-        inner = BpfMap(info, libbpf.create_map(info))
-        try:
-            for i, port in enumerate(present):
-                inner.put(struct.pack("<I", i), device_value(port.ifindex, self._egress_fd, info.value_size))
-            outer.put(struct.pack("<I", group.id), struct.pack("<I", inner.fd))
-        finally:
-            os.close(inner.fd)
+    @abstractmethod
+    def id_of(self, entity: p4r.Entity) -> int:
+        """Return the entry's id, checked for nothing."""
 
+    @abstractmethod
     def _decode(self, entity: p4r.Entity) -> Group:
-        message = entity.packet_replication_engine_entry.multicast_group_entry
-        group_id = message.multicast_group_id
-        if not 0 < group_id <= MAX_GROUP_ID:
-            raise invalid(f"multicast group {group_id} is not within 1..{MAX_GROUP_ID}")
-        if len(message.replicas) > self._limits.max_replicas:
+        """Check an entity and make an entry of it."""
+
+    def _decode_replicas(self, label: str, replicas: Sequence[p4r.Replica]) -> tuple[Replica, ...]:
+        if len(replicas) > self._limits.max_replicas:
             raise RequestError(
                 Code.RESOURCE_EXHAUSTED,
-                f"multicast group {group_id} has {len(message.replicas)} replicas, "
-                f"the limit is {self._limits.max_replicas}",
+                f"{label} has {len(replicas)} replicas, the limit is {self._limits.max_replicas}",
             )
-        replicas = tuple(self._decode_replica(group_id, r) for r in message.replicas)
-        twice = [r for r, n in Counter(replicas).items() if n > 1]
+        found = tuple(self._decode_replica(f"a replica of {label}", r) for r in replicas)
+        twice = [r for r, n in Counter(found).items() if n > 1]
         if twice:
-            raise invalid(
-                f"multicast group {group_id} has port {twice[0].port}, instance {twice[0].instance} twice"
-            )
-        return Group(group_id, replicas, entity.SerializeToString())
+            raise invalid(f"{label} has port {twice[0].port}, instance {twice[0].instance} twice")
+        return found
 
-    def _decode_replica(self, group_id: int, replica: p4r.Replica) -> Replica:
-        label = f"a replica of multicast group {group_id}"
+    def _decode_replica(self, label: str, replica: p4r.Replica) -> Replica:
         if replica.backup_replicas:
             raise RequestError(
                 Code.UNIMPLEMENTED, f"{label} has backup replicas, which this target does not support"
@@ -180,3 +136,50 @@ class MulticastGroups:
         if replica.instance > MAX_INSTANCE:
             raise invalid(f"{label} has instance {replica.instance}, which is not within 0..{MAX_INSTANCE}")
         return Replica(port, replica.instance)
+
+
+class MulticastGroups(ReplicationEntries):
+    """The multicast groups of a running program."""
+
+    kind = "multicast group"
+
+    def id_of(self, entity: p4r.Entity) -> int:
+        """Return multicast_group_id."""
+        return entity.packet_replication_engine_entry.multicast_group_entry.multicast_group_id
+
+    def _decode(self, entity: p4r.Entity) -> Group:
+        message = entity.packet_replication_engine_entry.multicast_group_entry
+        group_id = message.multicast_group_id
+        if not 0 < group_id <= MAX_GROUP_ID:
+            raise invalid(f"multicast group {group_id} is not within 1..{MAX_GROUP_ID}")
+        replicas = self._decode_replicas(f"multicast group {group_id}", message.replicas)
+        return Group(group_id, Fanout(group_id, replicas), entity.SerializeToString())
+
+
+class CloneSessions(ReplicationEntries):
+    """The clone sessions of a running program; one that never clones keeps them without effect."""
+
+    kind = "clone session"
+
+    def id_of(self, entity: p4r.Entity) -> int:
+        """Return session_id."""
+        return entity.packet_replication_engine_entry.clone_session_entry.session_id
+
+    def _decode(self, entity: p4r.Entity) -> Group:
+        message = entity.packet_replication_engine_entry.clone_session_entry
+        session, label = message.session_id, f"clone session {message.session_id}"
+        if not 0 < session <= MAX_SESSION_ID:
+            raise invalid(f"{label} is not within 1..{MAX_SESSION_ID}")
+        if not 0 <= message.packet_length_bytes <= MAX_PACKET_BYTES:
+            length = message.packet_length_bytes
+            raise invalid(
+                f"{label} has a packet length of {length} bytes, which is not within 0..{MAX_PACKET_BYTES}"
+            )
+        if message.class_of_service > MAX_CLASS_OF_SERVICE:
+            raise invalid(
+                f"{label} has class of service {message.class_of_service}; "
+                f"the classes are 0..{MAX_CLASS_OF_SERVICE}"
+            )
+        replicas = self._decode_replicas(label, message.replicas)
+        fanout = Fanout(CLONE_GROUP + session, replicas, message.packet_length_bytes, message.class_of_service)
+        return Group(session, fanout, entity.SerializeToString())

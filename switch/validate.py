@@ -115,6 +115,10 @@ def _check_switch_maps(maps: SwitchMaps, checker: Checker) -> None:
         checker.map(maps.groups, MapType.HASH_OF_MAPS, "multicast groups")
     if maps.replicas:
         checker.sized(maps.replicas, MapType.HASH, "replicas", 8, 4, 1)
+    if maps.fans:
+        checker.sized(maps.fans, MapType.HASH, "numbers of copies", 4, 12, 1)
+    if maps.stages:
+        checker.sized(maps.stages, MapType.PROG_ARRAY, "programs that call one another", 4, 4, 2)
     if maps.drops:
         checker.sized(maps.drops, MapType.PERCPU_ARRAY, "drop counters", 4, 8, len(maps.reasons))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from rackplane.compiler import ir
 from rackplane.compiler.backend.ctext import CWriter, identifier
 from rackplane.compiler.backend.layout import TypeTable
+from rackplane.compiler.backend.paths import Paths
 from rackplane.compiler.errors import CompileErrors, Diagnostic
 
 PHV_MEMBERS = {"hdr": "hdr", "meta": "meta", "standard_metadata": "sm"}
@@ -30,6 +31,7 @@ class Facts:
     types: TypeTable = field(default_factory=TypeTable)
     spilled: dict[str, ir.Type] = field(default_factory=dict)
     in_map: bool = False
+    paths: Paths = field(default_factory=Paths)
     features: set[str] = field(default_factory=set)
     diagnostics: list[Diagnostic] = field(default_factory=list)
 

@@ -6,11 +6,17 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import resources
 
 from rackplane.compiler.ir import NOWHERE, Span
 
 _NOT_A_NAME = re.compile(r"\W", re.ASCII)
 _SELF = "program.c"
+
+
+def runtime(name: str) -> str:
+    """The text of a runtime header."""
+    return resources.files(__package__).joinpath("runtime", name).read_text(encoding="utf-8")
 
 
 def identifier(name: str) -> str:

@@ -53,7 +53,7 @@ def manifest(described: Described, program: Program) -> Manifest:
         version=MANIFEST_VERSION,
         source=pipeline.source.rsplit("/", 1)[-1],
         ingress_program=entrypoints.INGRESS_PROGRAM,
-        egress_program=entrypoints.EGRESS_PROGRAM if program.per_copy_egress else "",
+        egress_program=entrypoints.EGRESS_PROGRAM if program.copies_in_devmap else "",
         cpu_port=entrypoints.CPU_PORT,
         drop_port=externs.DROP_PORT,
         maps=_switch_maps(program),
@@ -65,6 +65,7 @@ def manifest(described: Described, program: Program) -> Manifest:
         meters=tuple(_meters(described)),
         packet_in=_packet_header(headers.get("packet_in")),
         packet_out=_packet_header(headers.get("packet_out")),
+        loop_program=entrypoints.LOOP_PROGRAM if program.paths.loops else "",
     )
 
 
@@ -74,13 +75,16 @@ def _switch_maps(program: Program) -> SwitchMaps:
         ports=".bss.ports",
         tx="tx",
         groups="groups",
-        replicas="replicas" if program.replica_ids else "",
+        replicas="replicas" if program.replica_ids or program.paths.egress_branches else "",
         drops="drops",
         reasons=entrypoints.REASONS,
         max_ifindex=limits.max_ifindex,
         max_ports=limits.max_ports,
         max_groups=limits.max_groups,
         max_replicas=limits.max_replicas,
+        fans="fans" if program.paths.loops else "",
+        stages="stages" if program.paths.loops else "",
+        copies_loop=program.paths.egress_branches,
     )
 
 

@@ -10,6 +10,7 @@ from rackplane.compiler.backend import checksums, digests, meters
 from rackplane.compiler.backend.access import equal, is_wide, number, value_type
 from rackplane.compiler.backend.context import Fx, unsupported
 from rackplane.compiler.backend.exprs import condition, expr, named, widened, width_of
+from rackplane.compiler.backend.paths import list_number
 from rackplane.compiler.backend.places import locate, write
 from rackplane.compiler.errors import CompileErrors
 
@@ -130,6 +131,42 @@ def _mark_to_drop(fx: Fx, call: Call) -> None:
     fx.out.line("phv->sm.f_mcast_grp = 0;")
 
 
+def _clone(fx: Fx, call: Call) -> None:
+    _only_in(fx, call, ("ingress", "egress")[call.constant(0)])
+    session = expr(fx, call.one(1))
+    kept = _field_list(fx, call, 2) if len(call.stmt.arguments) > 2 else 0
+    fx.out.line(f"phv->path.clone = SESSION({session}); phv->path.clone_list = {kept};")
+
+
+def _resubmit(fx: Fx, call: Call) -> None:
+    _only_in(fx, call, "ingress")
+    fx.out.line(f"phv->path.again = {1 + _field_list(fx, call, 0)};")
+
+
+def _recirculate(fx: Fx, call: Call) -> None:
+    _only_in(fx, call, "egress")
+    fx.out.line(f"phv->path.again = {1 + _field_list(fx, call, 0)};")
+
+
+def _only_in(fx: Fx, call: Call, block: str) -> None:
+    if fx.block != block:
+        name = call.stmt.name.removesuffix("_preserving_field_list")
+        kind = {"ingress": "I2E, ...", "egress": "E2E, ..."}[block] if name == "clone" else ""
+        raise CompileErrors.at(f"{name}({kind}) can be called in {block} only, not in {fx.block}", call.stmt.span)
+
+
+def _field_list(fx: Fx, call: Call, position: int) -> int:
+    return list_number(fx.facts.pipeline, call.constant(position))
+
+
+def _truncate(fx: Fx, call: Call) -> None:
+    if fx.block not in {"ingress", "egress"}:
+        raise CompileErrors.at(
+            f"truncate() can be called in ingress and egress only, not in {fx.block}", call.stmt.span
+        )
+    fx.out.line(f"shorten(&phv->path, {expr(fx, call.one(0))});")
+
+
 def _random(fx: Fx, call: Call) -> None:
     width = width_of(call.one(0))
     if width > 64:
@@ -185,6 +222,11 @@ _CALLS: dict[str, Callable[[Fx, Call], None]] = {
     "meter.execute_meter": _execute_meter,
     "direct_meter.read": _read_meter,
     "mark_to_drop": _mark_to_drop,
+    "clone": _clone,
+    "clone_preserving_field_list": _clone,
+    "resubmit_preserving_field_list": _resubmit,
+    "recirculate_preserving_field_list": _recirculate,
+    "truncate": _truncate,
     "random": _random,
     "hash": _hash,
     "verify_checksum": _verify_checksum,

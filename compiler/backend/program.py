@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from importlib import resources
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import crc, digests, entrypoints, meters, tables
+from rackplane.compiler.backend import crc, digests, entrypoints, loop, meters, tables
 from rackplane.compiler.backend.access import storage_type
 from rackplane.compiler.backend.atomicity import HelperTest, find_spans
 from rackplane.compiler.backend.blocks import Blocks
 from rackplane.compiler.backend.context import PHV_MEMBERS, Facts, local_name
-from rackplane.compiler.backend.ctext import CWriter, identifier
+from rackplane.compiler.backend.ctext import CWriter, identifier, runtime
 from rackplane.compiler.backend.entrypoints import ENTRY_POINTS, DropReason, Limits, standard_members
 from rackplane.compiler.backend.layout import TypeTable
 from rackplane.compiler.backend.parser import back_edges, place_name, tracked
+from rackplane.compiler.backend.paths import Paths, find_paths
 from rackplane.compiler.backend.structure import Structure, analyse
 from rackplane.compiler.backend.tableplan import TablePlan
 from rackplane.compiler.backend.usage import egress_per_copy, reads_egress_rid
@@ -34,19 +34,26 @@ class Program:
     in_map: frozenset[str]
     per_copy_egress: bool
     replica_ids: bool
+    paths: Paths
     limits: Limits
+
+    @property
+    def copies_in_devmap(self) -> bool:
+        """Whether a program on the way out runs for each copy."""
+        return self.per_copy_egress and not self.paths.egress_branches
 
 
 def first_choice(pipeline: ir.Pipeline) -> frozenset[str]:
     """The entry points that keep their packet's state in a map: all, when it probably does not fit the stack.
 
     The verifier tells apart what each byte of the stack is, but not in maps. So programs with loops in their parser
-    or with varbits, which can leave the stack in many states, are better off there too.
+    or with varbits, which can leave the stack in many states, are better off there too. Packets that go on over the
+    loop port leave their state in a map anyway.
     """
     types = TypeTable()
     size = types.size_of(pipeline.headers) + types.size_of(pipeline.metadata)
     varbits = any(layout.varbit for layout in types.layouts.values())
-    in_map = size > STACK_BUDGET or varbits or bool(back_edges(pipeline.parser))
+    in_map = size > STACK_BUDGET or varbits or bool(back_edges(pipeline.parser)) or find_paths(pipeline).loops
     return frozenset(ENTRY_POINTS) if in_map else frozenset()
 
 
@@ -61,10 +68,11 @@ def generate(
     free = frozenset(name for name, plan in plans.items() if tables.only_default_lookup(plan))
     spans = find_spans(pipeline, HelperTest(free))
     pipeline = spans.pipeline
-    facts = Facts(pipeline, spilled=_spilled(pipeline) if in_map else {}, in_map=bool(in_map))
+    paths = find_paths(pipeline)
+    facts = Facts(pipeline, spilled=_spilled(pipeline) if in_map else {}, in_map=bool(in_map), paths=paths)
     facts.types.shorten(pipeline.standard_metadata, standard_members(pipeline))
     structure = analyse(pipeline)
-    per_copy = egress_per_copy(pipeline)
+    per_copy = egress_per_copy(pipeline) or paths.loops
     rid = reads_egress_rid(pipeline)
     body = CWriter()
     functions = Blocks(facts, body, structure, plans, spans.locks)
@@ -75,15 +83,14 @@ def generate(
     members = [facts.types.c_type(t) for t in (pipeline.headers, pipeline.metadata, pipeline.standard_metadata)]
     out = CWriter()
     _head(out, facts, limits, _wide(facts, body))
-    _data(out, facts, structure, members, entrypoints.slot_members(structure, rid) if per_copy else [])
+    _data(out, facts, structure, members, _slot(facts, structure, rid) if per_copy else [])
     _maps(out, facts, plans)
     out.lines += body.lines
-    return Program(out.render(), in_map, per_copy, rid, limits)
+    return Program(out.render(), in_map, per_copy, rid, paths, limits)
 
 
-def runtime(name: str) -> str:
-    """The text of a runtime header."""
-    return resources.files(__package__).joinpath("runtime", name).read_text(encoding="utf-8")
+def _slot(facts: Facts, structure: Structure, rid: bool) -> list[str]:
+    return entrypoints.slot_members(facts, structure, rid and not facts.paths.egress_branches)
 
 
 def _spilled(pipeline: ir.Pipeline) -> dict[str, ir.Type]:
@@ -106,7 +113,7 @@ def _head(out: CWriter, facts: Facts, limits: Limits, wide: set[int]) -> None:
             out.text(f"#define NEED_{name.upper()}\n#define {name.upper()}_TABLE {', '.join(map(hex, table))}")
     if "payload" in facts.features:
         out.text("#define NEED_PAYLOAD")
-    for key, value in limits.macros().items():
+    for key, value in (limits.macros() | loop.constants(facts.paths)).items():
         out.text(f"#define {key} {value}")
     out.text("\n".join(f"#define {r.macro} {r.value}" for r in DropReason))
     out.text(runtime("rackplane.h"))
@@ -119,9 +126,13 @@ def _head(out: CWriter, facts: Facts, limits: Limits, wide: set[int]) -> None:
 def _data(out: CWriter, facts: Facts, structure: Structure, members: list[str], slot: list[str]) -> None:
     for definition in facts.types.definitions:
         out.text(definition)
+    if facts.paths.any:
+        loop.path_structure(out)
     with out.block("struct phv", "} ALIGNED;"):
         for name, c_type in zip(("hdr", "meta", "sm"), members, strict=True):
             out.line(f"{c_type} {name} ALIGNED;")
+        if facts.paths.any:
+            out.line("struct path path ALIGNED;")
         for name, kind in facts.spilled.items():
             out.line(f"{facts.types.c_type(kind)} {local_name(name)};")
     with out.block("struct packet", "};"):
@@ -130,6 +141,8 @@ def _data(out: CWriter, facts: Facts, structure: Structure, members: list[str], 
             out.line(f"u8 *{place_name(path)};")
     out.text(runtime("switch.h"))
     out.text(runtime("trie.h"))
+    if facts.paths.shortens:
+        out.text(runtime("shorten.h"))
     if any(f.startswith("lock_") for f in facts.features):
         out.text(runtime("locks.h"))
     if facts.pipeline.digests:

@@ -12,6 +12,7 @@ from rackplane.compiler.backend.atomicity import Lock
 from rackplane.compiler.backend.context import Fx, unsupported
 from rackplane.compiler.backend.ctext import identifier
 from rackplane.compiler.backend.exprs import condition, expr, width_of
+from rackplane.compiler.backend.layout import HeaderLayout
 from rackplane.compiler.backend.tableplan import TablePlan
 from rackplane.compiler.errors import CompileErrors, Diagnostic
 
@@ -180,10 +181,21 @@ def _set_validity(fx: Fx, stmt: ir.SetValidity) -> None:
         base = places.aggregate(fx, header.base, expr)
         lines += [f"{base.lvalue}.f_{identifier(f.name)}.valid = 0;" for f in union.fields if f.name != header.name]
     if stmt.valid and fx.facts.in_map and isinstance(found.type, ir.Header):
-        size = fx.types.layout(found.type).size
-        lines.append(f"if (!{found.lvalue}.valid) memset({found.lvalue}.b, 0, {size});")
+        layout = fx.types.layout(found.type)
+        empty = f" {found.lvalue}.var.size = 0;" if layout.varbit else ""
+        clear = f"memset({found.lvalue}.b, 0, {layout.size});{empty}"
+        lines.append(f"if (!{found.lvalue}.valid) {{ {clear} }}")
+    if fx.facts.paths.length and fx.block in {"ingress", "egress"} and isinstance(found.type, ir.Header):
+        lines.append(_resized(fx.types.layout(found.type), found.lvalue, stmt.valid))
     lines.append(f"{found.lvalue}.valid = {int(stmt.valid)};")
     fx.out.line(f"{guard}{{ {' '.join(lines)} }}")
+
+
+def _resized(layout: HeaderLayout, header: str, valid: bool) -> str:
+    """packet_length counts a header that becomes valid or invalid, as BMv2 does."""
+    size = f"{layout.size} + {header}.var.size" if layout.varbit else str(layout.size)
+    test = f"!{header}.valid" if valid else f"{header}.valid"
+    return f"if ({test}) phv->path.length {'+' if valid else '-'}= {size};"
 
 
 def _shift_stack(fx: Fx, stmt: ir.ShiftStack) -> None:

@@ -139,7 +139,8 @@ class PipelineConfigs:
 
         def load() -> Pipeline:
             image, manifest = self._reader(message.p4_device_config)
-            return pipelines.load(image, manifest, message.p4info, self._device.ports)
+            devices = self._device.devices(with_loop=bool(manifest.loop_program))
+            return pipelines.load(image, manifest, message.p4info, devices)
 
         try:
             pipeline = await asyncio.to_thread(load)

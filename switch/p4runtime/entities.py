@@ -9,6 +9,7 @@ from finsy.proto import p4r
 
 from rackplane.switch.errors import Code, RequestError, invalid, not_found
 from rackplane.switch.pipeline import Pipeline
+from rackplane.switch.replication import ReplicationEntries
 
 UPDATE_TYPES = {p4r.Update.INSERT: "INSERT", p4r.Update.MODIFY: "MODIFY", p4r.Update.DELETE: "DELETE"}
 
@@ -142,22 +143,23 @@ class Entities:
     # The packet replication engine
 
     def _write_replication(self, update: p4r.Update) -> None:
-        kind = update.entity.packet_replication_engine_entry.WhichOneof("type")
-        if kind != "multicast_group_entry":
-            raise RequestError(
-                Code.UNIMPLEMENTED, f"writing a {kind or 'replication entry of no type'} is not supported"
-            )
-        groups = self._pipeline.groups
+        entries = self._replication_entries(update)
+        if entries is None:
+            raise invalid("the replication entry is neither a multicast group nor a clone session")
         change = {
-            p4r.Update.INSERT: groups.insert,
-            p4r.Update.MODIFY: groups.modify,
-            p4r.Update.DELETE: groups.delete,
+            p4r.Update.INSERT: entries.insert,
+            p4r.Update.MODIFY: entries.modify,
+            p4r.Update.DELETE: entries.delete,
         }
         change[update.type](update.entity)
 
     def _save_replication(self, update: p4r.Update) -> Undo:
-        entry = update.entity.packet_replication_engine_entry.multicast_group_entry
-        return self._pipeline.groups.snapshot(entry.multicast_group_id)
+        entries = self._replication_entries(update)
+        return entries.snapshot(update.entity) if entries is not None else nothing_to_undo
+
+    def _replication_entries(self, update: p4r.Update) -> ReplicationEntries | None:
+        kind = update.entity.packet_replication_engine_entry.WhichOneof("type")
+        return self._pipeline.replication_entries(kind)
 
 
 def _saved_by_table(update: p4r.Update) -> Undo:

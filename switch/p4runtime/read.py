@@ -161,10 +161,12 @@ class _Selector:
         return _serialized([register.read(wanted) for register in chosen])
 
     def _replication(self, entity: p4r.Entity) -> Iterable[bytes]:
-        wanted = entity.packet_replication_engine_entry
-        if wanted.WhichOneof("type") == "clone_session_entry":
-            return ()
-        return [group.wire for group in self._pipeline.groups.select(wanted.multicast_group_entry)]
+        kind = entity.packet_replication_engine_entry.WhichOneof("type")
+        if kind is None:
+            both = (*self._pipeline.groups.groups.values(), *self._pipeline.sessions.groups.values())
+            return [group.wire for group in both]
+        entries = self._pipeline.replication_entries(kind)
+        return [group.wire for group in entries.select(entity)] if entries is not None else ()
 
     def _table(self, table_id: int) -> Table:
         table = self._pipeline.tables.get(table_id)

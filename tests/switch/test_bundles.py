@@ -13,6 +13,7 @@ import pytest
 from rackplane.compiler.manifest import Manifest, TableLayout
 from rackplane.switch import pipeline
 from rackplane.switch.errors import BundleError, VerifierError
+from rackplane.switch.fanout import Devices
 from rackplane.switch.loader import ProgramNames, load, open_object
 from rackplane.switch.verifier import reason, source_lines
 
@@ -91,7 +92,7 @@ LIES: list[tuple[str, Change, str]] = [
 @pytest.mark.root
 def test_a_manifest_that_lies(basic_object: bytes, what: str, change: Change, message: str) -> None:
     with pytest.raises(BundleError, match=message):
-        pipeline.load(basic_object, change(basic.manifest()), basic.p4info(), {})
+        pipeline.load(basic_object, change(basic.manifest()), basic.p4info(), Devices({}))
 
 
 @pytest.mark.parametrize("image", [b"", b"\x7fELF", b"x" * 5000], ids=["empty", "header", "text"])

@@ -13,6 +13,7 @@ from switch_hosts import Links
 
 from rackplane.switch import libbpf, pipeline
 from rackplane.switch.errors import Code
+from rackplane.switch.fanout import Devices
 from rackplane.switch.p4runtime.status import BatchError
 from rackplane.switch.p4runtime.write import Writer
 from rackplane.switch.tables import Table
@@ -30,7 +31,7 @@ def in_kernel(table: Table, program: pipeline.Pipeline) -> list[bool]:
 
 
 def test_a_batch_that_the_kernel_refuses_is_undone(basic_object: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = pipeline.load(basic_object, basic.manifest(), basic.p4info(), {})
+    program = pipeline.load(basic_object, basic.manifest(), basic.p4info(), Devices({}))
     writer, table = Writer(program), program.tables[basic.L2]
     writer.write(0, inserts(p4.l2(1, 1)))
     real = libbpf.update_batch

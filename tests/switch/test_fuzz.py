@@ -21,6 +21,7 @@ from rackplane.compiler.manifest import Manifest
 from rackplane.compiler.manifest_json import ManifestError, from_json, to_json
 from rackplane.switch import pipeline
 from rackplane.switch.errors import SwitchError
+from rackplane.switch.fanout import Devices
 
 Json = object
 pytestmark = pytest.mark.root
@@ -183,7 +184,7 @@ def test_manifests(basic_object: bytes, seed: int) -> None:
     except ManifestError:
         return
     try:
-        loaded = pipeline.load(basic_object, manifest, basic.p4info(), {})
+        loaded = pipeline.load(basic_object, manifest, basic.p4info(), Devices({}))
     except SwitchError as e:
         assert str(e)
         return

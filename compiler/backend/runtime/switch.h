@@ -42,7 +42,7 @@ DEFINE_MAP(drops, BPF_MAP_TYPE_PERCPU_ARRAY, 0, u32, u64, DROP_REASONS);
 struct {
 	MAP_UINT(type, BPF_MAP_TYPE_HASH_OF_MAPS);
 	MAP_UINT(map_flags, BPF_F_NO_PREALLOC);
-	MAP_UINT(max_entries, MAX_GROUPS);
+	MAP_UINT(max_entries, MAX_DEVICE_MAPS);
 	MAP_TYPE(key, u32);
 	struct {
 		MAP_UINT(type, BPF_MAP_TYPE_DEVMAP);

@@ -93,7 +93,7 @@ class Links:
             if maps.replicas:
                 nth = seen.setdefault(port, 0)
                 seen[port] += 1
-                self.loaded.update(maps.replicas, struct.pack("=HHI", group, port, nth), struct.pack("=I", rid))
+                self.loaded.update(maps.replicas, struct.pack("=IHH", group, port, nth), struct.pack("=I", rid))
         self.loaded.update(maps.groups, struct.pack("=I", group), struct.pack("=i", inner))
 
     def send(self, port: int, frame: bytes) -> None:

@@ -21,22 +21,45 @@ def ingress(*body: ir.Stmt) -> ir.Pipeline:
     return programs.pipeline(ingress=ir.Control("ingress", body))
 
 
+I2E, E2E, NUMBER = ir.Const(0, ir.BIT32), ir.Const(1, ir.BIT32), ir.Const(5, ir.BIT32)
+
+
 @pytest.mark.parametrize(
-    "name",
+    ("block", "name", "arguments", "message"),
     [
-        "clone",
-        "clone_preserving_field_list",
-        "resubmit_preserving_field_list",
-        "recirculate_preserving_field_list",
-        "truncate",
+        ("egress", "clone", (I2E, NUMBER), "clone(I2E, ...) can be called in ingress only, not in egress"),
+        ("ingress", "clone", (E2E, NUMBER), "clone(E2E, ...) can be called in egress only, not in ingress"),
+        (
+            "ingress",
+            "clone_preserving_field_list",
+            (E2E, NUMBER, NUMBER),
+            "clone(E2E, ...) can be called in egress only, not in ingress",
+        ),
+        (
+            "egress",
+            "resubmit_preserving_field_list",
+            (NUMBER,),
+            "resubmit() can be called in ingress only, not in egress",
+        ),
+        (
+            "ingress",
+            "recirculate_preserving_field_list",
+            (NUMBER,),
+            "recirculate() can be called in egress only, not in ingress",
+        ),
+        ("compute", "truncate", (NUMBER,), "truncate() can be called in ingress and egress only, not in compute"),
+        ("ingress", "unheard_of", (), "unheard_of() is not supported by the xdp target"),
     ],
 )
-def test_externs_without_code_are_named(name: str) -> None:
+def test_externs_in_the_wrong_place_are_named(
+    block: str, name: str, arguments: tuple[ir.Argument, ...], message: str
+) -> None:
+    body = (ir.CallExtern(name, arguments, None, at(7)),)
     with pytest.raises(CompileErrors) as caught:
-        compile_pipeline(ingress(ir.CallExtern(name, (), "instance", at(7))))
+        compile_pipeline(programs.pipeline(**{block: ir.Control(block, body)}))
     (found,) = caught.value.diagnostics
     assert found.span == at(7)
-    assert found.message == f"{name}() is not supported by the xdp target"
+    assert found.message == message
 
 
 @pytest.mark.parametrize(
