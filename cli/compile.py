@@ -11,6 +11,7 @@ from rackplane.cli.output import json_option, print_json
 from rackplane.compiler.clang import ClangMissing
 from rackplane.compiler.driver import Compiled, compile_program, default_cache
 from rackplane.compiler.errors import CompileErrors, Diagnostic, render
+from rackplane.switch import deviceconfig
 
 
 @click.command()
@@ -20,6 +21,9 @@ from rackplane.compiler.errors import CompileErrors, Diagnostic, render
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Folder."
 )
+@click.option(
+    "--as-bmv2", is_flag=True, help="Also write NAME.json and NAME.p4.p4info.txtpb, for controllers made for BMv2."
+)
 @json_option
 @click.pass_context
 def compile_(  # noqa: PLR0913, PLR0917 (one argument per option)
@@ -28,6 +32,7 @@ def compile_(  # noqa: PLR0913, PLR0917 (one argument per option)
     include: tuple[Path, ...],
     define: tuple[str, ...],
     output: Path,
+    as_bmv2: bool,
     as_json: bool,
 ) -> None:
     """Compile a v1model program to XDP.
@@ -42,6 +47,8 @@ def compile_(  # noqa: PLR0913, PLR0917 (one argument per option)
         ctx.exit(1)
     except (ClangMissing, OSError) as error:
         raise click.ClickException(str(error)) from error
+    if as_bmv2:
+        _write_as_bmv2(compiled, output, source.stem)
     files = [str(path) for path in _files(compiled, output)]
     if as_json:
         print_json({"ok": True, "cached": compiled.cached, "files": files, "diagnostics": []})
@@ -53,6 +60,12 @@ def compile_(  # noqa: PLR0913, PLR0917 (one argument per option)
 def _macros(definitions: tuple[str, ...]) -> dict[str, str]:
     """NAME means 1, as for every C compiler."""
     return {name: value if equals else "1" for name, equals, value in (text.partition("=") for text in definitions)}
+
+
+def _write_as_bmv2(compiled: Compiled, output: Path, name: str) -> None:
+    """What such a controller reads: any JSON as the config, and P4Info by the name that p4c gives it."""
+    (output / f"{name}.json").write_text(deviceconfig.as_json(compiled.bundle))
+    (output / f"{name}.p4.p4info.txtpb").write_text(compiled.bundle.p4info_text)
 
 
 def _files(compiled: Compiled, output: Path) -> list[Path]:

@@ -19,7 +19,8 @@ class Verb:
 VERBS = {
     "demo": Verb("demo:demo", "Bring up a rack, run PageRank in its memory, check and show the result."),
     "doctor": Verb("doctor:doctor", "Show what this machine has and lacks, and how to mend it."),
-    "up": Verb("up:up", "Start a rack and a prompt."),
+    "up": Verb("up:up", "Start a rack, or what a topology file describes, and a prompt."),
+    "exec": Verb("exec:exec_", "Run a command on a host of a running rack."),
     "down": Verb("down:down", "End a running rack and remove what crashed ones left."),
     "shell": Verb("shell:shell", "Open p4runtime-shell on the running switch."),
     "ctl": Verb("ctl:ctl", "Commands of the control planes: ctl mind alloc, free, protect, regions, stats."),

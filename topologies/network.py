@@ -88,9 +88,6 @@ class RackNetwork:
             _settle(interface)
         for cable in self._fabric.cables:
             self._shape(cable)
-        for host in self._fabric.hosts:
-            for command in host.commands:
-                self._command(host.name, command)
 
     def _lay(self, cable: Cable) -> None:
         """Make a cable; a shaped one has a wire in its middle (wires.py)."""
@@ -110,20 +107,24 @@ class RackNetwork:
                 netns.run_in(namespace, partial(_settle, interface))
             self._run(_WIRES, ["tc", "-batch", "-"], wires.commands(cable))
 
-    def _command(self, host: str, command: str) -> None:
-        """A command of the host's own. It may leave programs behind that run on."""
+    def run_commands(self) -> list[str]:
+        """Run the hosts' own commands. Returns what failed; to know whether that matters is the user's."""
+        lines = [(host.name, command) for host in self._fabric.hosts for command in host.commands]
+        return [problem for host, command in lines if (problem := self._command(host, command))]
+
+    def _command(self, host: str, command: str) -> str:
+        """A command may leave programs behind that run on."""
         with tempfile.TemporaryFile() as output:
             process = self.popen(host, ["sh", "-c", command], stdout=output, stderr=output)
             try:
                 status = process.wait(_COMMAND_TIMEOUT_S)
-            except subprocess.TimeoutExpired as error:
-                raise LaunchError(
-                    f"{host}: {command!r} did not end in {_COMMAND_TIMEOUT_S} s; write & behind it to let it run"
-                ) from error
-            if status:
-                output.seek(0)
-                said = output.read(_SAID).decode(errors="replace").strip()
-                raise LaunchError(f"{host}: {command!r} ended with status {status}: {said or 'it said nothing'}")
+            except subprocess.TimeoutExpired:
+                return f"{host}: {command!r} did not end in {_COMMAND_TIMEOUT_S} s; write & behind it to let it run"
+            if status == 0:
+                return ""
+            output.seek(0)
+            said = output.read(_SAID).decode(errors="replace").strip()
+            return f"{host}: {command!r} ended with status {status}: {said or 'it said nothing'}"
 
     def _connect(self, first: End, second: End) -> None:
         nodes = self._net[first.node], self._net[second.node]

@@ -70,6 +70,9 @@ class RackSession:
         self._undo.callback(self._network.stop)
         with self._step(f"{self._topology.summary}: namespaces and links{_lacks(fabric)}"):
             self._network.start()
+        for problem in self._network.run_commands():
+            with self._step(f"going on although a command failed: {problem}"):
+                pass
 
         plan = self._undo.enter_context(self._planner(directory))
         self._services = Services(self._network, environment, directory / "logs")
