@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -78,10 +78,15 @@ def popen(  # noqa: PLR0913 (subprocess.Popen's own parameters)
 def ping(state: RackState, source: str, target: str, count: int = 1, wait: int = 1) -> Ping:
     """Ping a host from another one, `wait` seconds for the last answer. Raises TopologyError."""
     address = str(state.fabric.host(target).address.ip)
+    return replace(ping_address(state, source, address, count, wait), target=target)
+
+
+def ping_address(state: RackState, source: str, address: str, count: int = 1, wait: int = 1) -> Ping:
+    """Ping any address from a host. Raises TopologyError."""
     command = ["ping", "-n", "-q", "-c", str(count), "-i", "0.01", "-W", str(wait), address]
     with popen(state, source, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         text = process.communicate()[0]
-    return parse_ping(source, target, count, text)
+    return parse_ping(source, address, count, text)
 
 
 def parse_ping(source: str, target: str, count: int, text: str) -> Ping:

@@ -11,7 +11,7 @@ from functools import cache
 
 from rackplane.topologies.fabric import Cable
 
-_QUEUE_PACKETS = 1000
+_QUEUE_PACKETS = 100
 _MIN_BURST = 2 * 1514
 
 
@@ -44,7 +44,10 @@ def _queue(end: str, cable: Cable) -> list[str]:
         ]
         parent = "parent 1:1"
     if shape.delay_ms > 0 and has_netem():
-        lines.append(f"qdisc add dev {end} {parent} netem delay {shape.delay_ms:g}ms limit {_QUEUE_PACKETS}")
+        # All that is under way at once has to fit, or the delay would be a rate.
+        lines.append(f"qdisc add dev {end} {parent} netem delay {shape.delay_ms:g}ms limit {1000 * _QUEUE_PACKETS}")
+    elif shape.rate_mbit is not None:
+        lines.append(f"qdisc add dev {end} {parent} pfifo limit {_QUEUE_PACKETS}")
     return lines
 
 
