@@ -119,7 +119,8 @@ class TableLayout:
     `map` is empty for CODE and KEYLESS. `default_map` is an ARRAY of one value (empty when the default action
     is const and compiled in). `direct_counter` names the map indexed by an entry's handle, `direct_meter` is the id
     of a meter (see MeterLayout) or 0.
-    `hits` names an ARRAY of u64 last-hit times (ns, bpf_ktime) by handle where the table has idle timeouts.
+    `hits` names a .bss section of u64 last-hit times (ns, CLOCK_MONOTONIC) by handle where the table has idle
+    timeouts.
     """
 
     id: int

@@ -1,7 +1,8 @@
-"""What belongs to each entry of a table beside its action: its direct counter and its direct meter."""
+"""What belongs to each entry of a table beside its action: direct counter, direct meter, idle timeout."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from finsy.proto import p4r
@@ -9,22 +10,39 @@ from finsy.proto import p4r
 from rackplane.switch.counters import DirectCounters
 from rackplane.switch.errors import Code, RequestError, invalid
 from rackplane.switch.handles import DEFAULT_HANDLE, Handles
+from rackplane.switch.idle import IdleTimers
 from rackplane.switch.meters import MeterCells
 
 
 class DirectResources:
     """The direct resources of a table; `handles` is None when it has none."""
 
-    def __init__(self, size: int, counters: DirectCounters | None, meters: MeterCells | None) -> None:
+    def __init__(
+        self, size: int, counters: DirectCounters | None, meters: MeterCells | None, idle: IdleTimers | None = None
+    ) -> None:
         self.counters = counters
         self.meters = meters
+        self.idle = idle
         cells = [c for c in (counters, meters) if c is not None]
-        self.handles = Handles(size, cells) if cells else None
+        self.handles = Handles(size, cells) if cells or idle else None
         self._saved: dict[int, Callable[[], None]] = {}
 
     def take(self) -> int:
         """Return a handle for a new entry."""
-        return self.handles.take() if self.handles else DEFAULT_HANDLE
+        handle = self.handles.take() if self.handles else DEFAULT_HANDLE
+        if self.idle:
+            self.idle.begin(handle, time.monotonic_ns())
+        return handle
+
+    def watch(self, handle: int, identity: bytes, message: p4r.TableEntry) -> None:
+        """Follow an entry's idle timeout from now on."""
+        if self.idle:
+            self.idle.watch(handle, message.idle_timeout_ns, identity, time.monotonic_ns())
+
+    def forget(self, handle: int) -> None:
+        """Follow the idle timeout of an entry no longer."""
+        if self.idle:
+            self.idle.forget(handle)
 
     def give_back(self, handle: int) -> None:
         """Take the handle of an entry that is gone."""

@@ -14,6 +14,7 @@ from rackplane.switch.direct import DirectResources
 from rackplane.switch.errors import BundleError, SwitchError
 from rackplane.switch.fanout import Devices, Fanouts
 from rackplane.switch.guards import Guards
+from rackplane.switch.idle import IdleTimers
 from rackplane.switch.kerneltables import DirectMap, KernelTable, NoMap
 from rackplane.switch.loader import LoadedObject, ProgramNames
 from rackplane.switch.maps import PerCpuCounters, SharedMemory
@@ -133,10 +134,10 @@ def _table(layout: TableLayout, info: p4i.Table, manifest: Manifest, loaded: Loa
         counters = DirectCounters(PerCpuCounters(loaded.map(layout.direct_counter)))
     meter = next((m for m in manifest.meters if m.table == layout.id), None)
     meters = _meter_cells(meter, loaded) if meter else None
+    idle = IdleTimers(SharedMemory(loaded.map(layout.hits)).words(8, layout.size + 1)) if layout.hits else None
     default_map = loaded.map(layout.default_map) if layout.default_map else None
-    return Table(
-        layout, info, _kernel_table(layout, loaded), default_map, DirectResources(layout.size, counters, meters)
-    )
+    direct = DirectResources(layout.size, counters, meters, idle)
+    return Table(layout, info, _kernel_table(layout, loaded), default_map, direct)
 
 
 def _meter_cells(layout: MeterLayout, loaded: LoadedObject) -> MeterCells:

@@ -75,6 +75,7 @@ class Table:
             action_id, priority = message.action.action.action_id, message.priority
             entry = Entry(entity.SerializeToString(), value, action_id, priority, handle, False, masked)
             self.put_in(identity, entry, None)
+            self.direct.watch(handle, identity, message)
         except SwitchError:
             self.direct.give_back(handle)
             raise
@@ -101,6 +102,7 @@ class Table:
         action_id = message.action.action.action_id
         new = Entry(entity.SerializeToString(), value, action_id, old.priority, old.handle, False, old.masked)
         self.put_in(identity, new, old)
+        self.direct.watch(old.handle, identity, message)
 
     def delete(self, entity: p4r.Entity) -> None:
         """DELETE a match entry."""
@@ -125,6 +127,7 @@ class Table:
         self._kernel.remove(identity, old)
         del self.entries[identity]
         self._log.append((identity, old))
+        self.direct.forget(old.handle)
         self._freed.append(old.handle)
 
     def set_counter(self, message: p4r.DirectCounterEntry) -> None:
@@ -166,8 +169,11 @@ class Table:
                 self._put_default(old)
                 continue
             current = self.entries.pop(identity, None)
+            if current is not None:
+                self.direct.forget(current.handle)
             if old is not None:
                 self.entries[identity] = old
+                self.direct.watch(old.handle, identity, old.message())
             elif current is not None:
                 self.direct.give_back(current.handle)
         self.direct.rollback()

@@ -166,6 +166,8 @@ def _check_table(table: TableLayout, checker: Checker) -> None:
         known = 0 <= entry.action < len(table.actions) and len(entry.matches) == len(table.keys)
         if not known or any(number < 0 for match in entry.matches for number in match):
             raise BundleError(f"{purpose}: an initial entry does not fit the table: {entry}")
+    if table.hits:
+        checker.memory(table.hits, 8 * (table.size + 1), f"{purpose}, last hits")
     if table.direct_counter:
         name, entries = table.direct_counter, table.size + 1
         checker.sized(name, MapType.PERCPU_ARRAY, f"{purpose}, direct counter", 4, COUNTER_SIZE, entries)

@@ -107,6 +107,7 @@ def _table(described: Described, plan: TablePlan) -> TableLayout:
         ternary=TernaryMaps(f"{plan.name}_masks", f"{plan.name}_active", MAX_MASK_GROUPS) if ternary else None,
         entries=tuple(_entry(plan, e) for e in table.entries),
         direct_counter=plan.counter_map,
+        hits=plan.hits_map,
         direct_meter=_direct_meter(described, plan),
         trie=TrieMaps(f"{plan.name}_values", plan.trie.root_bits) if plan.trie else None,
     )

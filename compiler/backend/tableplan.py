@@ -66,9 +66,18 @@ class TablePlan:
         return f"{self.name}_meter" if meters else ""
 
     @property
+    def hits_map(self) -> str:
+        """The section with the last hit of each entry, or nothing; libbpf cuts its name at 15 characters."""
+        return (
+            f".bss.hits{self.name.partition('_')[0]}"
+            if self.table.idle_timeout and self.kind is not TableKind.KEYLESS
+            else ""
+        )
+
+    @property
     def has_handles(self) -> bool:
         """Whether the data plane needs to know the handle of the entry that was hit."""
-        return bool(self.counter_map or self.meter_map)
+        return bool(self.counter_map or self.meter_map or self.hits_map)
 
     @property
     def default_action(self) -> int:

@@ -25,6 +25,8 @@ def maps(plan: TablePlan) -> Iterator[str]:
     yield from _entry_maps(plan)
     if plan.default_map:
         yield f"DEFINE_MAP({plan.default_map}, BPF_MAP_TYPE_ARRAY, 0, u32, struct {plan.name}_value, 1);"
+    if plan.hits_map:
+        yield f'u64 {plan.name}_hits[{plan.size + 1}] SEC("{plan.hits_map}");'
     if plan.kind is not TableKind.CODE:
         value = plan.initial_value()
         words = [int.from_bytes(value[n : n + 8], "little") for n in range(0, len(value), 8)]
@@ -112,6 +114,8 @@ def _direct_resources(fx: Fx, plan: TablePlan, handle: str) -> None:
         fx.out.line(f"count(&{plan.counter_map}, {handle}, pkt->length);")
     if plan.meter_map:
         meters.execute_direct(fx, plan, handle)
+    if plan.hits_map:
+        fx.out.line(f"TOUCH({plan.name}_hits, {handle}, {plan.size + 1});")
 
 
 def only_default_lookup(plan: TablePlan) -> bool:

@@ -1,4 +1,7 @@
-"""What the switch says on its own: digest lists, to the primary of every role that has the digest in its reach."""
+"""What the switch says on its own: digest lists and idle timeouts.
+
+They go to the primary of every role that has the digest or the table in its reach.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,14 @@ from rackplane.switch.errors import invalid
 from rackplane.switch.p4runtime.arbitration import Arbiter
 from rackplane.switch.p4runtime.controller import Controller
 from rackplane.switch.pipeline import Pipeline
+from rackplane.switch.tables import Table
 
 _RECORDS_PER_WAKEUP = 512
 _LONGEST_SLEEP_NS = 3600 * 10**9
+_ENTRIES_PER_MESSAGE = 1000
+# Idle entries are looked for this often, or less when looking takes long: at most a twentieth of the time.
+_SHORTEST_SCAN_NS, _LONGEST_SCAN_NS = 10**7, 10**8
+_SCAN_SHARE = 20
 
 
 class Notifier:
@@ -26,6 +34,8 @@ class Notifier:
         self._pipeline: Pipeline | None = None
         self._digest_fd: int | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._scanner: asyncio.TimerHandle | None = None
+        self._idle: list[Table] = []
 
     def attach(self, pipeline: Pipeline) -> None:
         """Follow a program; needs a running event loop."""
@@ -33,14 +43,19 @@ class Notifier:
         self._digest_fd = pipeline.digests.open()
         if self._digest_fd is not None:
             asyncio.get_running_loop().add_reader(self._digest_fd, self._digests_in)
+        self._idle = [table for table in pipeline.tables.values() if table.direct.idle]
+        if self._idle:
+            self._scan()
 
     def detach(self) -> None:
         """Let go of the program."""
         if self._digest_fd is not None:
             asyncio.get_running_loop().remove_reader(self._digest_fd)
-        if self._timer:
-            self._timer.cancel()
-        self._pipeline = self._digest_fd = self._timer = None
+        for timer in (self._timer, self._scanner):
+            if timer:
+                timer.cancel()
+        self._pipeline = self._digest_fd = self._timer = self._scanner = None
+        self._idle = []
 
     def primaries_changed(self) -> None:
         """A new primary is told what the one before it was told."""
@@ -72,6 +87,31 @@ class Notifier:
         if deadline is not None:
             wait = min(max(deadline - time.monotonic_ns(), 0), _LONGEST_SLEEP_NS)
             self._timer = asyncio.get_running_loop().call_later(wait / 1e9, self._tick)
+
+    def _scan(self) -> None:
+        """Report the entries that are idle, and come again."""
+        start = time.monotonic_ns()
+        deadlines = []
+        for table in self._idle:
+            if table.direct.idle:
+                self._report_idle(table, table.direct.idle.expired(start))
+                deadlines.append(table.direct.idle.deadline())
+        now = time.monotonic_ns()
+        due = min((d for d in deadlines if d is not None), default=now + _LONGEST_SCAN_NS)
+        wait = max(min(max(due - now, _SHORTEST_SCAN_NS), _LONGEST_SCAN_NS), _SCAN_SHARE * (now - start))
+        self._scanner = asyncio.get_running_loop().call_later(wait / 1e9, self._scan)
+
+    def _report_idle(self, table: Table, identities: list[bytes]) -> None:
+        listeners = [c for c, access in self._arbiter.primaries() if access.reaches(table.layout.id)]
+        for at in range(0, len(identities) if listeners else 0, _ENTRIES_PER_MESSAGE):
+            message = p4r.StreamMessageResponse()
+            message.idle_timeout_notification.timestamp = time.time_ns()
+            for identity in identities[at : at + _ENTRIES_PER_MESSAGE]:
+                entry = table.entries[identity].message()
+                entry.ClearField("action")
+                message.idle_timeout_notification.table_entry.append(entry)
+            for controller in listeners:
+                controller.offer(message)
 
     def _send(self, lists: Iterable[DigestList]) -> None:
         for each in lists:

@@ -6,12 +6,16 @@ concatenation of its entities, each with the tag of field 1 and its length (prot
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from finsy.proto import p4r
 
+from rackplane.switch.counters import DirectCounters
 from rackplane.switch.entries import Entry
 from rackplane.switch.errors import Code, RequestError, SwitchError, invalid, not_found
+from rackplane.switch.idle import IdleTimers
 from rackplane.switch.meters import MeterCells
 from rackplane.switch.p4runtime.roles import FULL, Access
 from rackplane.switch.p4runtime.status import BatchError
@@ -180,29 +184,48 @@ def _nothing(entity: p4r.Entity) -> Iterable[bytes]:
     return ()
 
 
+@dataclass(frozen=True)
+class _Extras:
+    """What a read wants of each entry beside what was written: each is None when it is not wanted or not there."""
+
+    counters: DirectCounters | None
+    meters: MeterCells | None
+    marks: MeterCells | None
+    idle: IdleTimers | None
+
+    def any(self) -> bool:
+        """Whether anything is wanted."""
+        return any(x is not None for x in (self.counters, self.meters, self.marks, self.idle))
+
+
 def _wires(table: Table, wanted: p4r.TableEntry) -> Iterable[bytes]:
+    if wanted.table_id and wanted.HasField("time_since_last_hit") and not table.layout.hits:
+        raise invalid(f"time_since_last_hit is set, but table {table.name} does not support idle timeouts")
     chosen = list(table.select(wanted))
-    counters = wanted.HasField("counter_data") and table.direct.counters is not None
-    meters = table.direct.meters if wanted.HasField("meter_config") else None
-    marks = table.direct.meters if wanted.HasField("meter_counter_data") else None
-    if not counters and meters is None and marks is None:
-        return [entry.wire for entry in chosen]
-    return _with_resources(table, chosen, counters, meters, marks)
+    extras = _Extras(
+        table.direct.counters if wanted.HasField("counter_data") else None,
+        table.direct.meters if wanted.HasField("meter_config") else None,
+        table.direct.meters if wanted.HasField("meter_counter_data") else None,
+        table.direct.idle if wanted.HasField("time_since_last_hit") and not wanted.is_default_action else None,
+    )
+    return _with_extras(table, chosen, extras) if extras.any() else [entry.wire for entry in chosen]
 
 
-def _with_resources(
-    table: Table, entries: list[Entry], counters: bool, meters: MeterCells | None, marks: MeterCells | None
-) -> Iterator[bytes]:
-    counts = _counts(table, entries) if counters else ()
+def _with_extras(table: Table, entries: list[Entry], extras: _Extras) -> Iterator[bytes]:
+    counts = _counts(table, entries) if extras.counters else ()
+    now = time.monotonic_ns()
     for number, entry in enumerate(entries):
         entity = p4r.Entity.FromString(entry.wire)
-        if counters:
-            entity.table_entry.counter_data.CopyFrom(counts[number])
-        config = meters.config(entry.handle) if meters else None
+        message = entity.table_entry
+        if counts:
+            message.counter_data.CopyFrom(counts[number])
+        config = extras.meters.config(entry.handle) if extras.meters else None
         if config is not None:
-            entity.table_entry.meter_config.CopyFrom(config)
-        if marks is not None:
-            entity.table_entry.meter_counter_data.CopyFrom(next(marks.marks(entry.handle, 1)))
+            message.meter_config.CopyFrom(config)
+        if extras.marks is not None:
+            message.meter_counter_data.CopyFrom(next(extras.marks.marks(entry.handle, 1)))
+        if extras.idle is not None:
+            message.time_since_last_hit.elapsed_ns = extras.idle.elapsed(entry.handle, now)
         yield entity.SerializeToString()
 
 

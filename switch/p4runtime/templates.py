@@ -60,7 +60,8 @@ class Template:
         layout = table.layout
         holes, params = shape.matches or {}, shape.params or {}
         action = next((a for a in layout.actions if a.id == shape.action_id), None)
-        if shape.kind == p4r.Update.MODIFY and table.direct.meters is not None:
+        snapshot = table.direct.meters is not None or table.direct.idle is not None
+        if shape.kind == p4r.Update.MODIFY and snapshot:
             raise _Odd
         self._table = table
         self._kind = shape.kind

@@ -126,6 +126,15 @@ INLINE void count(void *map, u32 index, u32 bytes)
 	}
 }
 
+/* Notes the time of a hit. The coarse clock moves every few milliseconds: most hits write nothing. */
+#define TOUCH(hits, handle, size) \
+	do { \
+		u64 at = (handle), now = bpf_ktime_get_coarse_ns(); \
+		OPAQUE(at); \
+		if (at < (size) && (hits)[at] != now) \
+			(hits)[at] = now; \
+	} while (0)
+
 /* A function that finds the entry of highest priority under any mask and copies its value to `out`; 0 when there is
  * none. It is a global function, which the verifier follows once, not at every call on every path.
  * Groups are sorted by falling max_priority, so the first that cannot win ends the search. */
