@@ -74,9 +74,12 @@ def run_script(script: Path, program: Program, target: Target, lead: int = 0) ->
 def has_short_packets(script: Path) -> bool:
     """Whether a packet, sent or expected, may be shorter than an Ethernet header. False if it is no script."""
     try:
-        commands = parse_script(script.read_text(encoding="utf-8", errors="replace"))
+        return _short(parse_script(script.read_text(encoding="utf-8", errors="replace")))
     except (OSError, StfError):
         return False
+
+
+def _short(commands: Sequence[Command]) -> bool:
     sent = (len(c.data) for c in commands if isinstance(c, Send))
     expected = (len(c.pattern) // 2 for c in commands if isinstance(c, Expect) and c.pattern is not None)
     return any(size < MIN_FRAME for size in (*sent, *expected))
@@ -87,7 +90,7 @@ def _run(commands: Sequence[Command], program: Program, target: Target, lead: in
     quiet = _QUIET_S.get(target.name, 1.0)
     with (
         tempfile.TemporaryDirectory(prefix="rackplane-stf-") as folder,
-        Testbed(_ports(commands), lead) as testbed,
+        Testbed(_ports(commands), lead, any_length=target.name == "bmv2" and _short(commands)) as testbed,
         running(target, _setup(Path(folder), testbed)) as switch,
         Client(switch.setup.grpc_address, switch.setup.device_id) as client,
     ):
