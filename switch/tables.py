@@ -44,6 +44,9 @@ class Table:
         self._default_map = default_map
         self._actions = ActionCodecs(layout, {ref.id: ref.scope for ref in info.action_refs})
         self.constant = info.is_const_table or layout.kind is TableKind.CODE
+        self.entry_actions = frozenset(
+            ref.id for ref in info.action_refs if ref.scope != p4i.ActionRef.Scope.DEFAULT_ONLY
+        )
         self._priority = needs_priority(layout)
         whole_keys = layout.kind in (TableKind.HASH, TableKind.LPM)
         self._keys = KeyCodec(layout) if whole_keys else None
