@@ -31,7 +31,8 @@ class Writer:
     def __init__(self, pipeline: Pipeline, plain: PlainDecoder | None = None) -> None:
         self._pipeline = pipeline
         self._entities = Entities(pipeline)
-        self._plain = plain or PlainDecoder(pipeline.tables.values())
+        unguarded = (t for number, t in pipeline.tables.items() if not pipeline.guards.concern(number))
+        self._plain = plain or PlainDecoder(unguarded)
 
     def write(self, atomicity: int, updates: Sequence[bytes], access: Access = FULL) -> None:
         """Apply serialized updates; raise BatchError when any failed, RequestError when none was tried."""
@@ -160,8 +161,6 @@ class _Batch:
             self._other(update)
         else:
             self._entry(update, table)
-            if not self._guards.concern(table.layout.id):
-                self._templates.learn(data, table)
         if change:
             self._guards.made(change)
 
