@@ -29,7 +29,7 @@ class DirectResources:
 
     @property
     def follows_modify(self) -> bool:
-        """Whether a MODIFY that says nothing of resources changes them all the same: a meter, or an idle timeout."""
+        """Whether a MODIFY that says nothing of resources changes them all the same: meters, idle timeouts."""
         return self.meters is not None or self.idle is not None
 
     def take(self) -> int:
