@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rackplane.switch import pipeline
 from rackplane.switch.errors import RequestError
+from rackplane.switch.fanout import Devices
 from rackplane.switch.p4runtime.plain import PlainDecoder
 from rackplane.switch.p4runtime.status import BatchError
 from rackplane.switch.p4runtime.wire import fields, split_write_request, varint
@@ -24,7 +25,7 @@ INSERT, MODIFY, DELETE = p4r.Update.INSERT, p4r.Update.MODIFY, p4r.Update.DELETE
 
 @pytest.fixture(scope="module")
 def twins(basic_object: bytes) -> Iterator[tuple[Pipeline, Pipeline]]:
-    pair = [pipeline.load(basic_object, basic.manifest(), basic.p4info(), {}) for _ in range(2)]
+    pair = [pipeline.load(basic_object, basic.manifest(), basic.p4info(), Devices({})) for _ in range(2)]
     yield pair[0], pair[1]
     for each in pair:
         each.close()
