@@ -18,7 +18,6 @@ MANIFEST_VERSION = 1
 CLONE_GROUP = 0x10000
 LOOP_GROUP = 0x20000
 LOOP_REPLICA_PORT = 0xFFFF
-INDIRECT_SIZE = 16
 
 
 class TableKind(Enum):
@@ -120,7 +119,6 @@ class TableLayout:
     `map` is empty for CODE and KEYLESS. `default_map` is an ARRAY of one value (empty when the default action
     is const and compiled in). `direct_counter` names the map indexed by an entry's handle, `direct_meter` is the id
     of a meter (see MeterLayout) or 0.
-    `action_profile` is the id of the profile whose members the entries name, or 0.
     `hits` names a .bss section of u64 last-hit times (ns, CLOCK_MONOTONIC) by handle where the table has idle
     timeouts.
     """
@@ -145,15 +143,13 @@ class TableLayout:
     action_profile: int = 0
     trie: TrieMaps | None = None
 
-    @property
-    def entry_size(self) -> int:
-        """The size of an entry's value: as ProfileLayout says in a table with a profile."""
-        return INDIRECT_SIZE if self.action_profile else self.value_size
-
 
 @dataclass(frozen=True)
 class RegisterLayout:
-    """A register array: a memory-mappable map of one value that holds `size` elements of element_size bytes."""
+    """A register array: a memory-mappable map of one value that holds `size` elements of element_size bytes.
+
+    `locked` ones are read and written by Manifest.register_program, under the lock that packets take.
+    """
 
     id: int
     name: str
@@ -162,6 +158,7 @@ class RegisterLayout:
     signed: bool
     size: int
     element_size: int
+    locked: bool = False
 
 
 @dataclass(frozen=True)
@@ -229,32 +226,6 @@ class MeterLayout:
 
 
 @dataclass(frozen=True)
-class ProfileLayout:
-    """An action profile or selector: .bss sections that the switch's process writes.
-
-    members  u32 by member number: the number of its value, 0 for none
-    values   value_size bytes by number: laid out as a table's value; number 0 stays zero
-    groups   u64 by group number: the number of choices in the upper half, the first choice in the lower
-    choices  u32 member numbers; a packet's hash modulo the number of choices decides
-    Members, values and groups have `slots` numbers each. The last two are empty for an action profile. An entry of
-    a table with a profile has a value of 16 bytes: u32 1 (a member) or 2 (a group), u32 handle, u32 number.
-    """
-
-    id: int
-    name: str
-    size: int
-    selector: bool
-    actions: tuple[ActionLayout, ...]
-    value_size: int
-    slots: int
-    choice_slots: int
-    members: str
-    values: str
-    groups: str
-    choices: str
-
-
-@dataclass(frozen=True)
 class PacketHeader:
     """The packet_in or packet_out header: (metadata id, name, width) in wire order, padding fields with id 0."""
 
@@ -297,6 +268,9 @@ class Manifest:
     """A compiled program. `ingress_program`, `egress_program` and `loop_program` are function names in the object.
 
     `egress_program` (expected attach type DEVMAP) runs per multicast copy; empty when copies need no change.
+    `register_program`, where there is one, is run on frames that are requests: u32 position of a register in
+    `registers`, u32 first element, u32 how many (up to 64), u32 1 to write and 0 to read, then the value, which
+    takes register_words u64. It passes the frame with what it read, or drops it when the lock stayed busy.
     `loop_program` runs behind the switch's loop port, to which `groups` has the devices once and twice, under
     LOOP_GROUP + 1 and + 2; empty when no packet goes that way. Clone session n is group CLONE_GROUP + n. With
     `copies_loop` every copy of a group or session goes over the loop port, which gives it its port.
@@ -315,7 +289,8 @@ class Manifest:
     digests: tuple[DigestLayout, ...] = ()
     digest_maps: DigestMaps | None = None
     meters: tuple[MeterLayout, ...] = ()
-    profiles: tuple[ProfileLayout, ...] = ()
     packet_in: PacketHeader | None = None
     packet_out: PacketHeader | None = None
     loop_program: str = ""
+    register_program: str = ""
+    register_words: int = 0

@@ -22,11 +22,12 @@ _PER_ELEMENT = 64
 
 @dataclass(frozen=True)
 class ProgramNames:
-    """The functions of the object that are loaded; `egress` and `loop` are empty when there is none."""
+    """The functions of the object that are loaded; all but `ingress` are empty when there is none."""
 
     ingress: str
     egress: str = ""
     loop: str = ""
+    registers: str = ""
 
 
 @dataclass
@@ -53,6 +54,7 @@ class LoadedObject:
     ingress_fd: int
     egress_fd: int = field(default=-1)
     loop_fd: int = field(default=-1)
+    registers_fd: int = field(default=-1)
 
     def map(self, name: str) -> BpfMap:
         """Return a map by name; BundleError when the object has none of that name."""
@@ -102,6 +104,7 @@ def load(opened: OpenObject, names: ProgramNames) -> LoadedObject:
         fds[names.ingress],
         fds.get(names.egress, -1),
         fds.get(names.loop, -1),
+        fds.get(names.registers, -1),
     )
 
 
@@ -141,8 +144,7 @@ def _select_programs(pointer: ObjectPtr, names: ProgramNames) -> dict[str, Progr
     attach = {names.ingress: AttachType.XDP}
     if names.egress:
         attach[names.egress] = AttachType.XDP_DEVMAP
-    if names.loop:
-        attach[names.loop] = AttachType.XDP
+    attach |= {name: AttachType.XDP for name in (names.loop, names.registers) if name}
     chosen: dict[str, ProgramPtr] = {}
     for program in libbpf.object_programs(pointer):
         info = libbpf.program_info(program)

@@ -10,28 +10,36 @@ from rackplane.compiler.manifest import RegisterLayout
 from rackplane.switch import codec
 from rackplane.switch.counters import one_index
 from rackplane.switch.errors import BundleError, RequestError, invalid
+from rackplane.switch.lockedregisters import LockedAccess
 from rackplane.switch.maps import SharedMemory
 
 _WORD_SIZES = (1, 2, 4, 8)
 
 
 class RegisterArray:
-    """register<bit<width>>(size): elements of 1, 2, 4, 8 bytes are read and written in one access each."""
+    """register<bit<width>>(size): elements of 1, 2, 4, 8 bytes are read and written in one access each.
 
-    def __init__(self, layout: RegisterLayout, memory: SharedMemory) -> None:
+    Where packets access it under a lock, `access` takes it too. A read of many small elements does not: each of
+    them is whole, and nobody is promised more.
+    """
+
+    def __init__(self, layout: RegisterLayout, memory: SharedMemory, access: LockedAccess | None = None) -> None:
         if layout.size * layout.element_size > memory.size or layout.element_size * 8 < layout.width:
             raise BundleError(
                 f"register {layout.name} ({layout.size} elements of {layout.element_size} bytes for {layout.width} "
                 f"bits) does not fit into {memory.map.info}"
             )
         self.layout = layout
+        self._access = access
         self._label = f"register {layout.name}"
         self._words = memory.words(layout.element_size, layout.size) if layout.element_size in _WORD_SIZES else None
         self._bytes = memory.bytes()
 
-    def get(self, index: int) -> int:
-        """Return an element's value; signed for int<W>."""
-        if self._words is not None:
+    def get(self, index: int, locked: bool = False) -> int:
+        """Return an element; signed for int<W>. Elements of several words are always read under the lock."""
+        if self._access and (locked or self._words is None):
+            value = self._access.read(index)
+        elif self._words is not None:
             value = int(self._words[index])
         else:
             at = index * self.layout.element_size
@@ -43,22 +51,25 @@ class RegisterArray:
 
     def set(self, index: int, value: int) -> None:
         """Write an element."""
-        stored = value & ((1 << self.layout.width) - 1)
-        if self._words is not None:
-            self._words[index] = stored
-            return
-        size = self.layout.element_size
-        self._bytes[index * size : (index + 1) * size] = stored.to_bytes(size, "little")
+        self._fill(range(index, index + 1), value)
+
+    def copy(self, other: RegisterArray) -> None:
+        """Take over all elements of a register of the same layout; no packet may use this one yet."""
+        self._bytes[:] = other._bytes[: len(self._bytes)]
 
     def write(self, entry: p4r.RegisterEntry) -> None:
         """Write one element, or every element when no index is given."""
-        indices = self._indices(entry)
-        value = self._decode(entry.data)
-        if len(indices) > 1 and self._words is not None:
-            self._words[:] = value & ((1 << self.layout.width) - 1)
-            return
-        for index in indices:
-            self.set(index, value)
+        self._fill(self._indices(entry), self._decode(entry.data))
+
+    def _fill(self, indices: range, value: int) -> None:
+        stored = value & ((1 << self.layout.width) - 1)
+        if self._access:
+            self._access.write(indices, stored)
+        elif self._words is not None:
+            self._words[indices.start : indices.stop] = stored
+        else:
+            size = self.layout.element_size
+            self._bytes[indices.start * size : indices.stop * size] = stored.to_bytes(size, "little") * len(indices)
 
     def snapshot(self, entry: p4r.RegisterEntry) -> Callable[[], None]:
         """Return what puts the elements that an entry names back to what they are now."""
@@ -77,11 +88,12 @@ class RegisterArray:
     def read(self, entry: p4r.RegisterEntry) -> Iterator[p4r.Entity]:
         """Yield one element, or every element when no index is given."""
         encode = codec.encode_signed if self.layout.signed else codec.encode
+        locked = entry.HasField("index")
         for index in self._indices(entry):
             element = p4r.Entity()
             element.register_entry.register_id = self.layout.id
             element.register_entry.index.index = index
-            element.register_entry.data.bitstring = encode(self.get(index))
+            element.register_entry.data.bitstring = encode(self.get(index, locked))
             yield element
 
     def _indices(self, entry: p4r.RegisterEntry) -> range:

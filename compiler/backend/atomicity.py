@@ -3,7 +3,8 @@
 BMv2 runs a control in one thread, so all register accesses of one packet in a control are indivisible. XDP
 runs on every core at once: here the smallest spans are found that hold all accesses of one packet to registers that
 the data plane writes, and they become scopes that take a lock. A span may lie inside of a branch or of an action
-when all accesses of a packet that goes there are in it. One access alone needs no lock up to 64 bits.
+when all accesses of a packet that goes there are in it. One access alone needs no lock up to 64 bits, unless it is
+a write to a register that some span reads and writes: that write would be lost between the two.
 """
 
 from __future__ import annotations
@@ -28,31 +29,46 @@ class Lock(Enum):
 
 @dataclass
 class Spans:
-    """The pipeline with its locked spans as scopes, and what each of their labels takes."""
+    """The pipeline with its locked spans as scopes, what each of their labels takes, and the registers inside.
+
+    All spans take the same lock, as they have to keep each other out.
+    """
 
     pipeline: ir.Pipeline
     locks: dict[str, Lock] = field(default_factory=dict)
+    guarded: frozenset[str] = frozenset()
 
 
 def find_spans(pipeline: ir.Pipeline, calls_helper: HelperTest) -> Spans:
     """Put scopes around the spans of ingress and egress."""
-    shared = _written_registers(pipeline)
+    shared = _shared_registers(pipeline)
     if not shared:
         return Spans(pipeline)
-    finder = _Finder(pipeline, shared, calls_helper)
+    first = _spans(pipeline, _Finder(pipeline, shared, frozenset(), calls_helper))
+    if not first.guarded:
+        return first
+    return _spans(pipeline, _Finder(pipeline, shared, first.guarded, calls_helper))
+
+
+def _spans(pipeline: ir.Pipeline, finder: _Finder) -> Spans:
     controls = {}
     for block in _BLOCKS:
         body = walk.block_body(pipeline, block)
         controls[block] = ir.Control(block, finder.body(body))
     changed = replace(pipeline, actions=finder.actions, ingress=controls["ingress"], egress=controls["egress"])
-    return Spans(changed, finder.locks)
+    kind = Lock.CAS if Lock.CAS in finder.locks.values() else Lock.SPIN
+    return Spans(changed, dict.fromkeys(finder.locks, kind), frozenset(finder.guarded))
 
 
-def _written_registers(pipeline: ir.Pipeline) -> frozenset[str]:
-    return frozenset(
-        s.instance
+def _shared_registers(pipeline: ir.Pipeline) -> frozenset[str]:
+    """Registers that packets write, and those whose elements the control plane cannot write in one access."""
+    calls = [
+        (s.name, s.instance)
         for s in walk.all_statements(pipeline)
-        if isinstance(s, ir.CallExtern) and s.name == "register.write" and s.instance
+        if isinstance(s, ir.CallExtern) and s.name in ("register.read", "register.write") and s.instance
+    ]
+    return frozenset(
+        name for call, name in calls if call == "register.write" or pipeline.registers[name].type.width > _WORD
     )
 
 
@@ -96,9 +112,13 @@ def _is_random(stmt: ir.CallExtern) -> bool:
 
 
 class _Finder:
-    def __init__(self, pipeline: ir.Pipeline, shared: frozenset[str], test: HelperTest) -> None:
+    def __init__(
+        self, pipeline: ir.Pipeline, shared: frozenset[str], contended: frozenset[str], test: HelperTest
+    ) -> None:
         self.pipeline = pipeline
         self.shared = shared
+        self.contended = contended
+        self.guarded: set[str] = set()
         self.test = test
         self.actions = dict(pipeline.actions)
         self.locks: dict[str, Lock] = {}
@@ -148,7 +168,8 @@ class _Finder:
                 return self._descend_table(stmt)
             case ir.CallExtern() if stmt.instance is not None:
                 small = self.pipeline.registers[stmt.instance].type.width <= _WORD
-                return stmt if small else None
+                lost = stmt.name == "register.write" and stmt.instance in self.contended
+                return stmt if small and not lost else None
             case _:
                 return None
 
@@ -165,4 +186,8 @@ class _Finder:
         label = f"@locked.{len(self.locks)}"
         helper = any(self.test.calls(s) for s in walk.statements(span, self.pipeline))
         self.locks[label] = Lock.CAS if helper else Lock.SPIN
+        inside = walk.statements(span, self.pipeline)
+        self.guarded |= {
+            s.instance for s in inside if isinstance(s, ir.CallExtern) and s.instance and self._is_access(s)
+        }
         return ir.Scope(label, span)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import digests, entrypoints, externs, meters, profileplan
+from rackplane.compiler.backend import digests, entrypoints, externs, meters, registers
 from rackplane.compiler.backend.access import storage_size
 from rackplane.compiler.backend.program import Program
 from rackplane.compiler.backend.tableplan import MAX_MASK_GROUPS, TablePlan, plan_table
@@ -19,7 +19,6 @@ from rackplane.compiler.manifest import (
     Manifest,
     MeterLayout,
     PacketHeader,
-    ProfileLayout,
     RegisterLayout,
     SwitchMaps,
     TableKind,
@@ -59,14 +58,18 @@ def manifest(described: Described, program: Program) -> Manifest:
         drop_port=externs.DROP_PORT,
         maps=_switch_maps(program),
         tables=tuple(_table(described, p) for p in described.plans.values()),
-        registers=tuple(_register(described, n, r) for n, r in enumerate(pipeline.registers.values())),
+        registers=tuple(
+            _register(described, n, r, name in program.locked_registers)
+            for n, (name, r) in enumerate(pipeline.registers.items())
+        ),
         counters=tuple(_counters(described)),
         digests=tuple(_digest(described, d) for d in pipeline.digests.values()),
         digest_maps=digests.MAPS if pipeline.digests else None,
         meters=tuple(_meters(described)),
-        profiles=tuple(_profiles(described)),
         packet_in=_packet_header(headers.get("packet_in")),
         packet_out=_packet_header(headers.get("packet_out")),
+        register_program=registers.PROGRAM if program.request_words else "",
+        register_words=program.request_words,
         loop_program=entrypoints.LOOP_PROGRAM if program.paths.loops else "",
     )
 
@@ -112,7 +115,6 @@ def _table(described: Described, plan: TablePlan) -> TableLayout:
         hits=plan.hits_map,
         direct_meter=_direct_meter(described, plan),
         trie=TrieMaps(f"{plan.name}_values", plan.trie.root_bits) if plan.trie else None,
-        action_profile=_profile_id(described, table.implementation) if table.implementation else 0,
     )
 
 
@@ -131,7 +133,7 @@ def _entry(plan: TablePlan, entry: ir.Entry) -> ConstEntry:
     return ConstEntry(tuple(matches), index, entry.call.arguments, entry.priority, entry.const)
 
 
-def _register(described: Described, position: int, register: ir.Register) -> RegisterLayout:
+def _register(described: Described, position: int, register: ir.Register, locked: bool) -> RegisterLayout:
     return RegisterLayout(
         id=described.ids[Prefix.REGISTER][register.name],
         name=register.name,
@@ -140,6 +142,7 @@ def _register(described: Described, position: int, register: ir.Register) -> Reg
         signed=register.type.signed,
         size=register.size,
         element_size=storage_size(register.type.width),
+        locked=locked,
     )
 
 
@@ -183,30 +186,6 @@ def _meters(described: Described) -> Iterator[MeterLayout]:
             meter, name = pipeline.meters[plan.table.direct_meter], plan.meter_map
             table, number = ids[Prefix.TABLE][plan.table.name], _direct_meter(described, plan)
             yield MeterLayout(number, meter.name, name, f"{name}_marks", meter.unit.name.lower(), 0, table)
-
-
-def _profile_id(described: Described, key: str) -> int:
-    return described.ids[Prefix.ACTION_PROFILE][described.pipeline.action_profiles[key].name]
-
-
-def _profiles(described: Described) -> Iterator[ProfileLayout]:
-    for key, each in profileplan.plan(described.pipeline, described.plans).items():
-        section = f".bss.{each.name}"
-        selector = each.profile.selector
-        yield ProfileLayout(
-            id=_profile_id(described, key),
-            name=each.profile.name,
-            size=each.size,
-            selector=selector,
-            actions=each.tables[0].actions,
-            value_size=each.value_size,
-            slots=each.slots,
-            choice_slots=each.choices,
-            members=f"{section}m",
-            values=f"{section}v",
-            groups=f"{section}g" if selector else "",
-            choices=f"{section}c" if selector else "",
-        )
 
 
 def _packet_header(found: ir.ControllerHeader | None) -> PacketHeader | None:

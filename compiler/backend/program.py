@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import crc, digests, entrypoints, loop, meters, profileplan, profiles, tables
-from rackplane.compiler.backend.access import storage_type
+from rackplane.compiler.backend import crc, digests, entrypoints, loop, meters, registers, tables
+from rackplane.compiler.backend.access import is_wide, storage_type, words
 from rackplane.compiler.backend.atomicity import HelperTest, find_spans
 from rackplane.compiler.backend.blocks import Blocks
 from rackplane.compiler.backend.context import PHV_MEMBERS, Facts, local_name
@@ -36,6 +36,8 @@ class Program:
     replica_ids: bool
     paths: Paths
     limits: Limits
+    locked_registers: frozenset[str]
+    request_words: int
 
     @property
     def copies_in_devmap(self) -> bool:
@@ -70,7 +72,6 @@ def generate(
     pipeline = spans.pipeline
     paths = find_paths(pipeline)
     facts = Facts(pipeline, spilled=_spilled(pipeline) if in_map else {}, in_map=bool(in_map), paths=paths)
-    facts.profiles = profileplan.plan(pipeline, plans)
     facts.types.shorten(pipeline.standard_metadata, standard_members(pipeline))
     structure = analyse(pipeline)
     per_copy = egress_per_copy(pipeline) or paths.loops
@@ -81,13 +82,15 @@ def generate(
     entrypoints.write(entrypoints.Entry(facts, body, structure, per_copy, rid, in_map))
     if facts.diagnostics:
         raise CompileErrors(facts.diagnostics)
+    registers.write(facts, body, spans)
     members = [facts.types.c_type(t) for t in (pipeline.headers, pipeline.metadata, pipeline.standard_metadata)]
     out = CWriter()
     _head(out, facts, limits, _wide(facts, body))
     _data(out, facts, structure, members, _slot(facts, structure, rid) if per_copy else [])
     _maps(out, facts, plans)
     out.lines += body.lines
-    return Program(out.render(), in_map, per_copy, rid, paths, limits)
+    request = registers.request_words(facts, spans)
+    return Program(out.render(), in_map, per_copy, rid, paths, limits, spans.guarded, request)
 
 
 def _slot(facts: Facts, structure: Structure, rid: bool) -> list[str]:
@@ -103,7 +106,8 @@ def _spilled(pipeline: ir.Pipeline) -> dict[str, ir.Type]:
 def _wide(facts: Facts, body: CWriter) -> set[int]:
     """How many words the wide numbers of the program have."""
     text = "\n".join([*facts.types.definitions, *(line for line, _ in body.lines)])
-    return {int(n) for n in _WIDE.findall(text)}
+    kinds = (register.type.width for register in facts.pipeline.registers.values())
+    return {int(n) for n in _WIDE.findall(text)} | {words(width) for width in kinds if is_wide(width)}
 
 
 def _head(out: CWriter, facts: Facts, limits: Limits, wide: set[int]) -> None:
@@ -146,12 +150,10 @@ def _data(out: CWriter, facts: Facts, structure: Structure, members: list[str], 
         out.text(runtime("shorten.h"))
     if any(f.startswith("lock_") for f in facts.features):
         out.text(runtime("locks.h"))
+        out.text(runtime("registers.h"))
     if facts.pipeline.digests:
         out.text(digests.maps(len(facts.pipeline.digests)))
         out.text(runtime("digests.h"))
-    if facts.profiles:
-        out.text(runtime("profiles.h"))
-        out.text("\n".join(profiles.definitions(facts.profiles)))
     if facts.pipeline.meters:
         out.text(runtime("meters.h"))
     if slot:

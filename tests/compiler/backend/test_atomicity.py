@@ -20,6 +20,7 @@ ROUNDS = 300_000
 REGISTERS = {
     "first": ir.Register("ingress.first", ir.Bits(64), 16),
     "second": ir.Register("ingress.second", ir.Bits(32), 16),
+    "wide": ir.Register("ingress.wide", ir.Bits(96), 2),
 }
 COUNTERS = {"seen": ir.Counter("ingress.seen", ir.CounterUnit.PACKETS, 4)}
 
@@ -54,6 +55,7 @@ def program(*body: ir.Stmt) -> ir.Pipeline:
 
 FIRST, SECOND = increment("first", 64), increment("second", 32)
 CONDITION = programs.binary("==", programs.std("ingress_port"), programs.const(3, 9), ir.BOOL)
+WIDE = programs.var("value_wide", ir.Bits(96))
 CASES = [
     pytest.param(FIRST, [Lock.SPIN], id="one register"),
     pytest.param((*FIRST, *SECOND), [Lock.SPIN], id="two registers in one span"),
@@ -63,6 +65,22 @@ CASES = [
     pytest.param((ir.If(CONDITION, FIRST), *SECOND), [Lock.SPIN], id="branch and what follows"),
     pytest.param((write("first", programs.const(5, 64)),), [], id="one access alone"),
     pytest.param((FIRST[0], count()), [], id="never written"),
+    pytest.param((read("wide", WIDE),), [Lock.SPIN], id="wide and never written"),
+    pytest.param(
+        (ir.If(CONDITION, FIRST, (write("first", programs.const(5, 64)),)),),
+        [Lock.SPIN, Lock.SPIN],
+        id="a write alone that another span would lose",
+    ),
+    pytest.param(
+        (ir.If(CONDITION, FIRST, (read("first", programs.var("value_first", ir.Bits(64))),)),),
+        [Lock.SPIN],
+        id="a read alone beside a span",
+    ),
+    pytest.param(
+        (ir.If(CONDITION, FIRST, (SECOND[0], count(), *SECOND[1:])),),
+        [Lock.CAS, Lock.CAS],
+        id="one kind of lock for all spans",
+    ),
     pytest.param(
         (ir.Scope("s", (FIRST[0], ir.If(CONDITION, (ir.Leave("s"),)), FIRST[2])),), [Lock.SPIN], id="leave"
     ),
