@@ -132,8 +132,17 @@ def _alone(result: Result) -> Table | None:
 
 
 def _lookups(result: Result) -> Table | None:
-    rows = [(one.kind, f"{one.entries:,}", f"{one.masks}", f"{one.ns_per_packet:.0f}") for one in result.lookup]
-    return _table(rows, "lookup", "entries", "masks", "ns/packet")
+    rows = [
+        (
+            one.kind,
+            f"{one.entries:,}",
+            f"{one.masks}",
+            f"{one.ns_per_packet:.0f}",
+            f"{one.live_ns_per_packet:.0f}",
+        )
+        for one in result.lookup
+    ]
+    return _table(rows, "lookup", "entries", "masks", "ns/packet alone", "over the links")
 
 
 def _compilations(result: Result) -> Table | None:

@@ -116,11 +116,6 @@ def keys_within(random: Random, matches: Sequence[Match], count: int) -> list[in
     return [(match.value | (random.getrandbits(32) & ~match.mask)) << 32 for match in chosen]
 
 
-def power_of_two_below(number: int) -> int:
-    """The largest power of two that is not above a positive number."""
-    return 1 << (number.bit_length() - 1)
-
-
 def _distinct(matches: Iterator[Match]) -> Iterator[Match]:
     seen: set[tuple[int, int]] = set()
     for match in matches:

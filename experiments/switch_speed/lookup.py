@@ -17,14 +17,13 @@ from rackplane.experiments.switch_speed.entries import (
     batches,
     exact_matches,
     keys_within,
-    power_of_two_below,
     prefix_matches,
     ternary_matches,
 )
 from rackplane.experiments.switch_speed.errors import BenchError
-from rackplane.experiments.switch_speed.report import Lookup
+from rackplane.experiments.switch_speed.report import FEW_MASKS, TERNARY, Lookup
 from rackplane.experiments.switch_speed.subjects import DEVICE_ID, connected
-from rackplane.experiments.switch_speed.throughput import replay
+from rackplane.experiments.switch_speed.throughput import live_cost, replay
 from rackplane.experiments.switch_speed.traffic import MAX_KEYS, MIN_FRAME, Flow, Traffic
 from rackplane.switch.stf.client import Client
 from rackplane.switch.target import SwitchSetup, free_port
@@ -35,15 +34,19 @@ _SEED = 20
 _BATCH = 1000
 _MASK_ENTRIES = 64
 _REPEAT = 1 << 20
-_ROUNDS = 3
+_ROUNDS = 5
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Numbers of entries of exact and lpm tables, rising, and of distinct masks of ternary ones."""
+    """Numbers of entries of exact and lpm tables, rising; of distinct ternary masks, and of ternary entries.
+
+    A ternary table has as many entries under each mask.
+    """
 
     entries: tuple[int, ...] = (10, 1_000, 100_000, 1_000_000)
     masks: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
+    ternary_entries: tuple[int, ...] = (80, 8_000, 80_000)
 
 
 def measure(traffic: Traffic, folder: Path, sizes: Sizes, progress: Callable[[str], None]) -> Iterator[Lookup]:
@@ -56,13 +59,15 @@ def measure(traffic: Traffic, folder: Path, sizes: Sizes, progress: Callable[[st
                 progress(f"lookups among {count} {kind} entries")
                 _write(client, maker, matches[written:count])
                 written = count
-                yield Lookup(kind, count, 1, _cost(traffic, matches[:count]))
-    for masks in sizes.masks:
-        progress(f"lookups under {masks} ternary masks")
-        matches = ternary_matches(Random(_SEED), masks, _MASK_ENTRIES)  # noqa: S311
-        with _table(folder, "ternary", len(matches)) as (client, maker):
+                yield Lookup(kind, count, 1, *_cost(traffic, matches[:count]))
+    shapes = [(masks, _MASK_ENTRIES) for masks in sizes.masks]
+    shapes += [(FEW_MASKS, entries // FEW_MASKS) for entries in sizes.ternary_entries]
+    for masks, each in shapes:
+        progress(f"lookups under {masks} ternary masks with {each} entries each")
+        matches = ternary_matches(Random(_SEED), masks, each)  # noqa: S311
+        with _table(folder, TERNARY, len(matches)) as (client, maker):
             _write(client, maker, matches)
-            yield Lookup("ternary", len(matches), masks, _cost(traffic, matches))
+            yield Lookup(TERNARY, len(matches), masks, *_cost(traffic, matches))
 
 
 @contextmanager
@@ -79,12 +84,17 @@ def _write(client: Client, maker: EntryMaker, matches: Sequence[Match]) -> None:
         client.write(maker.update(match) for match in batch)
 
 
-def _cost(traffic: Traffic, matches: Sequence[Match]) -> float:
-    """ns per packet with keys that hit the entries, less the cost of the measurement with the same keys."""
-    count = min(MAX_KEYS, power_of_two_below(max(len(matches), 1 << 10)))
-    traffic.set_flow(Flow(bytes(MIN_FRAME), bytes(6)), keys_within(Random(_SEED), matches, count))  # noqa: S311
+def _cost(traffic: Traffic, matches: Sequence[Match]) -> tuple[float, float]:
+    """ns per packet with keys that hit the entries: of the program alone, and over the links.
+
+    The cost of the measurement itself, with the same keys, is taken off the first. There are as many keys for any
+    number of entries, so that what reading them does to the caches is always the same.
+    """
+    keys = keys_within(Random(_SEED), matches, MAX_KEYS)  # noqa: S311
+    traffic.set_flow(Flow(bytes(MIN_FRAME), bytes(6)), keys)
     with Interposition(bed.PORTS[1]) as attached:
         if attached.original is None:
             raise BenchError(f"{bed.PORTS[1]} has no XDP program to measure")
         cost = replay(traffic, attached.original, _REPEAT, _ROUNDS)
-    return cost - replay(traffic, None, _REPEAT, _ROUNDS)
+    alone = cost - replay(traffic, None, _REPEAT, _ROUNDS)
+    return alone, live_cost(traffic, _REPEAT, _ROUNDS)

@@ -103,7 +103,7 @@ class Bench:
     def _lookup(self, folder: Path) -> tuple[Lookup, ...]:
         if "lookup" not in self.effort.parts:
             return ()
-        with Traffic() as traffic, pinned(self.cpu):
+        with Traffic() as traffic, traffic.sink(bed.SINK), pinned(self.cpu):
             return tuple(lookup.measure(traffic, folder, self.effort.sizes, self.progress))
 
     def _compilation(self) -> tuple[Compilation, ...]:

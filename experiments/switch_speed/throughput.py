@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from rackplane.ebpf.interposition import Interposition
 from rackplane.ebpf.redirect import BareRedirect
 from rackplane.experiments.switch_speed.bed import PORTS, SINK, SOURCE
 from rackplane.experiments.switch_speed.errors import BenchError
-from rackplane.experiments.switch_speed.kernel import program_size
 from rackplane.experiments.switch_speed.report import Load, Passage, Round, Single, typical
 from rackplane.experiments.switch_speed.sender import PacketSender
-from rackplane.experiments.switch_speed.traffic import Flow, Traffic
+from rackplane.experiments.switch_speed.traffic import Flow, Tally, Traffic
+from rackplane.switch.libbpf import program_size
 
 _SETTLE_S = 0.05
 _WARM_UP = 20_000
@@ -69,10 +69,25 @@ def _pass(traffic: Traffic, flow: Flow, packets: int) -> Passage:
     return Passage(packets, arrived, seconds)
 
 
-def _settled(traffic: Traffic) -> int:
+def live_cost(traffic: Traffic, packets: int, rounds: int) -> float:
+    """ns per frame from the source through the switch to the sink, whatever the frames are: the least of rounds."""
+    found = []
+    for _ in range(rounds):
+        before = _settled(traffic, Tally.total)
+        start = time.perf_counter_ns()
+        traffic.send(SOURCE, packets)
+        spent = time.perf_counter_ns() - start
+        arrived = _settled(traffic, Tally.total) - before
+        if arrived != packets:
+            raise BenchError(f"of {packets} frames through the switch, {arrived} arrived at {SINK}")
+        found.append(spent / packets)
+    return min(found)
+
+
+def _settled(traffic: Traffic, counted: Callable[[Tally], int] = Tally.of_the_flow) -> int:
     """Frames that arrived, once no more are on their way."""
     count = -1
-    while (now := traffic.tally().wanted) != count:
+    while (now := counted(traffic.tally())) != count:
         count = now
         time.sleep(_SETTLE_S)
     return count

@@ -37,13 +37,28 @@ static inline int write_frame(struct xdp_md *ctx, struct settings *from)
     return 0;
 }
 
+/* The frame, beginning with the next key. */
+static inline int write_next(struct xdp_md *ctx, struct settings *at)
+{
+    u32 place = at->next++ & at->key_mask;
+    u64 *key = keys.lookup(&place), *first;
+
+    if (!key || write_frame(ctx, at))
+        return -1;
+    first = (u64 *)(long)ctx->data;
+    if (first + 1 > (u64 *)(long)ctx->data_end)
+        return -1;
+    *first = *key;
+    return 0;
+}
+
 /* Out of the interface that the frame is said to have come in by. */
 int source_xdp(struct xdp_md *ctx)
 {
     u32 zero = 0;
     struct settings *at = settings.lookup(&zero);
 
-    if (!at || write_frame(ctx, at))
+    if (!at || write_next(ctx, at))
         return XDP_ABORTED;
     return XDP_TX;
 }
@@ -64,21 +79,14 @@ int sink_xdp(struct xdp_md *ctx)
     return XDP_DROP;
 }
 
-/* The frame, beginning with the next key, to the program under test. */
+/* A frame to the program under test. */
 int replay_xdp(struct xdp_md *ctx)
 {
-    u32 zero = 0, place;
-    u64 *first, *key;
+    u32 zero = 0;
     struct settings *at = settings.lookup(&zero);
 
-    if (!at || write_frame(ctx, at))
+    if (!at || write_next(ctx, at))
         return XDP_ABORTED;
-    place = at->next++ & at->key_mask;
-    key = keys.lookup(&place);
-    first = (u64 *)(long)ctx->data;
-    if (!key || first + 1 > (u64 *)(long)ctx->data_end)
-        return XDP_ABORTED;
-    *first = *key;
     subject.call(ctx, 0);
     return XDP_ABORTED;
 }

@@ -14,7 +14,6 @@ import numpy as np
 from rackplane.ebpf.attachment import XdpLink, interface_index
 from rackplane.ebpf.program import Kind, Module
 from rackplane.experiments.switch_speed.errors import BenchError
-from rackplane.experiments.switch_speed.kernel import send_live
 from rackplane.switch import libbpf
 
 MAX_KEYS = 1 << 20
@@ -39,6 +38,14 @@ class Tally:
     wanted: int
     other: int
 
+    def of_the_flow(self) -> int:
+        """Those of the flow."""
+        return self.wanted
+
+    def total(self) -> int:
+        """All of them."""
+        return self.wanted + self.other
+
 
 class Traffic:
     """The loaded programs. The flow is set before anything else; `close` unloads them. Raises EbpfError."""
@@ -57,7 +64,7 @@ class Traffic:
         self._frame = bytes(MIN_FRAME)
 
     def set_flow(self, flow: Flow, keys: Sequence[int] = ()) -> None:
-        """What is sent, and what counts. With `keys`, frames of a replay begin with one of these in turn.
+        """What is sent, and what counts. With `keys`, frames begin with one of these in turn.
 
         A key is the first 8 bytes of a frame, most significant byte first; their number is a power of two.
         """
@@ -77,7 +84,7 @@ class Traffic:
     def send(self, interface: str, count: int) -> None:
         """Send frames out of an interface; they go through the switch on this thread's CPU."""
         if count:
-            send_live(self._source, self._frame, interface_index(interface), count)
+            libbpf.send_live(self._source, self._frame, interface_index(interface), count)
 
     def tally(self) -> Tally:
         """What the sinks have seen so far."""

@@ -20,7 +20,6 @@ from rackplane.experiments.switch_speed.entries import (
     batches,
     exact_matches,
     keys_within,
-    power_of_two_below,
     prefix_matches,
     ternary_matches,
 )
@@ -80,16 +79,29 @@ def test_goals_of_throughput(program: str, share: float, times: float | None, he
 
 @pytest.mark.parametrize(
     ("costs", "held"),
-    [({10: 50.0, 1000: 300.0, 1_000_000: 99.0}, [True]), ({10: 50.0, 1_000_000: 101.0}, [False]), ({10: 5.0}, [])],
+    [
+        ({10: (50.0, 300.0), 1000: (300.0, 900.0), 1_000_000: (99.0, 599.0)}, [True, True]),
+        ({10: (50.0, 300.0), 1_000_000: (101.0, 400.0)}, [True, False]),
+        ({10: (50.0, 300.0), 1_000_000: (60.0, 601.0)}, [False, True]),
+        ({10: (5.0, 300.0)}, []),
+    ],
 )
 @pytest.mark.parametrize("kind", ["exact", "lpm"])
-def test_goal_of_flat_lookups(kind: str, costs: dict[int, float], held: list[bool]) -> None:
-    found = [Lookup(kind, entries, 1, ns) for entries, ns in costs.items()]
+def test_goal_of_flat_lookups(kind: str, costs: dict[int, tuple[float, float]], held: list[bool]) -> None:
+    found = [Lookup(kind, entries, 1, alone, live) for entries, (alone, live) in costs.items()]
     assert [goal.held for goal in report.lookup_goals(found)] == held
 
 
-def test_ternary_lookups_need_not_be_flat() -> None:
-    assert not list(report.lookup_goals([Lookup("ternary", 64, 1, 1.0), Lookup("ternary", 4096, 64, 99.0)]))
+def test_ternary_lookups_need_not_be_flat_in_their_masks() -> None:
+    found = [Lookup("ternary", 64, 1, 1.0, 1.0), Lookup("ternary", 4096, 64, 99.0, 99.0)]
+    assert not list(report.lookup_goals(found))
+
+
+@pytest.mark.parametrize(("live", "held"), [(19.0, True), (21.0, False)])
+def test_ternary_lookups_are_flat_in_their_entries(live: float, held: bool) -> None:
+    masks = report.FEW_MASKS
+    found = [Lookup("ternary", 80, masks, 1.0, 10.0), Lookup("ternary", 80_000, masks, 9.0, live)]
+    assert [goal.held for goal in report.lookup_goals(found)] == [held]
 
 
 @pytest.mark.parametrize(
@@ -181,11 +193,6 @@ def test_keys_hit_an_entry_and_differ_where_it_is_open() -> None:
     assert all(any((key >> 32) & m.mask == m.value for m in matches) for key in keys)
     assert all(key < 1 << 64 and key & 0xFFFFFFFF == 0 for key in keys)
     assert len(set(keys)) > len(matches)
-
-
-@pytest.mark.parametrize(("number", "expected"), [(1, 1), (2, 2), (1000, 512), (1024, 1024), (1 << 20, 1 << 20)])
-def test_power_of_two_below(number: int, expected: int) -> None:
-    assert power_of_two_below(number) == expected
 
 
 def test_batches() -> None:
