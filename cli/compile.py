@@ -51,8 +51,11 @@ def compile_(  # noqa: PLR0913, PLR0917 (one argument per option)
         _write_as_bmv2(compiled, output, source.stem)
     files = [str(path) for path in _files(compiled, output)]
     if as_json:
-        print_json({"ok": True, "cached": compiled.cached, "files": files, "diagnostics": []})
+        shown = [_as_data(warning) for warning in compiled.warnings]
+        print_json({"ok": True, "cached": compiled.cached, "files": files, "diagnostics": shown})
     else:
+        for warning in compiled.warnings:
+            click.echo(render(warning), err=True)
         for path in files:
             click.echo(path)
 
@@ -73,9 +76,13 @@ def _files(compiled: Compiled, output: Path) -> list[Path]:
     return sorted(output.glob(f"{bundle.name.split('.')[0]}.*")) if bundle else []
 
 
+def _as_data(diagnostic: Diagnostic) -> dict[str, object]:
+    return {**asdict(diagnostic), "severity": diagnostic.severity.value}
+
+
 def _report(diagnostics: tuple[Diagnostic, ...], as_json: bool) -> None:
     if as_json:
-        found = [{**asdict(diagnostic), "severity": diagnostic.severity.value} for diagnostic in diagnostics]
+        found = [_as_data(diagnostic) for diagnostic in diagnostics]
         print_json({"ok": False, "files": [], "diagnostics": found})
     for diagnostic in diagnostics:
         click.echo(render(diagnostic), err=True)

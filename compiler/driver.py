@@ -11,6 +11,7 @@ from pathlib import Path
 from rackplane.compiler import cache as caches
 from rackplane.compiler import clang
 from rackplane.compiler.bundle import SUFFIX, Bundle, BundleError
+from rackplane.compiler.errors import Diagnostic
 from rackplane.compiler.lexing import INCLUDE_DIR
 from rackplane.compiler.lexing.diagnostics import Diagnostics, TooManyErrors
 from rackplane.compiler.lexing.preprocessor import Preprocessor
@@ -18,11 +19,22 @@ from rackplane.compiler.lexing.preprocessor import Preprocessor
 
 @dataclass(frozen=True)
 class Compiled:
-    """A bundle, and whether it or its object came from the cache."""
+    """A bundle, whether it or its object came from the cache, and what #warning directives say."""
 
     bundle: Bundle
     cached: bool
     path: Path | None = None
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be compiled."""
+
+    path: Path
+    include_dirs: Sequence[Path]
+    defines: Mapping[str, str]
+    lead_bytes: int = 0
 
 
 def default_cache() -> Path:
@@ -44,11 +56,12 @@ def compile_program(
         CompileErrors: when the program has errors, or uses what the target does not have.
         ClangMissing: when there is no clang.
     """
-    bundle, cached = _compile(path, include_dirs, defines or {}, cache, 0)
+    warnings: list[Diagnostic] = []
+    bundle, cached = _compile(_Wanted(path, include_dirs, defines or {}), cache, warnings)
     target = None
     if out_dir is not None:
         target = write_parts(bundle, out_dir, path.stem)
-    return Compiled(bundle, cached, target)
+    return Compiled(bundle, cached, target, tuple(warnings))
 
 
 def compile_with_lead(
@@ -62,41 +75,41 @@ def compile_with_lead(
         CompileErrors: as compile_program.
         ClangMissing: when there is no clang.
     """
-    return _compile(path, include_dirs, {}, cache, lead_bytes)[0]
+    return _compile(_Wanted(path, include_dirs, {}, lead_bytes), cache, [])[0]
 
 
-def _compile(
-    path: Path, include_dirs: Sequence[Path], defines: Mapping[str, str], cache: Path | None, lead_bytes: int
-) -> tuple[Bundle, bool]:
-    entry = _entry(cache, path, include_dirs, defines, lead_bytes) if cache is not None else None
+def _compile(wanted: _Wanted, cache: Path | None, warnings: list[Diagnostic]) -> tuple[Bundle, bool]:
+    diagnostics = Diagnostics()
+    entry = _entry(wanted, cache, diagnostics) if cache is not None else None
     found = caches.read(entry) if entry is not None else None
     if found is not None:
         with suppress(BundleError):
-            return Bundle.from_bytes(found), True
+            bundle = Bundle.from_bytes(found)
+            warnings.extend(diagnostics.warnings)
+            return bundle, True
     # Only what the cache lacks needs the compiler itself, which takes longer to import than the cache to read.
     from rackplane.compiler.build import compile_pipeline  # noqa: PLC0415
     from rackplane.compiler.frontend import load  # noqa: PLC0415
 
-    bundle, cached = compile_pipeline(load(path, include_dirs, defines), cache=cache, lead_bytes=lead_bytes)
+    pipeline = load(wanted.path, wanted.include_dirs, wanted.defines, warnings)
+    bundle, cached = compile_pipeline(pipeline, cache=cache, lead_bytes=wanted.lead_bytes)
     if entry is not None:
         caches.keep(entry, bundle.to_bytes())
     return bundle, cached
 
 
-def _entry(
-    cache: Path, path: Path, include_dirs: Sequence[Path], defines: Mapping[str, str], lead_bytes: int
-) -> Path | None:
+def _entry(wanted: _Wanted, cache: Path, diagnostics: Diagnostics) -> Path | None:
     """The cache's file for what the program's tokens and their places make; None when it has errors."""
-    diagnostics = Diagnostics()
     try:
-        tokens = Preprocessor([*include_dirs, INCLUDE_DIR], defines, diagnostics).run(path)
+        preprocessor = Preprocessor([*wanted.include_dirs, INCLUDE_DIR], wanted.defines, diagnostics)
+        tokens = preprocessor.run(wanted.path)
     except TooManyErrors:
         return None
     if diagnostics.errors:
         return None
     text = "\n".join(f"{t.text}\t{t.file}:{t.line}:{t.column}" for t in tokens)
     tools = caches.fingerprint([Path(clang.find()).resolve()])
-    return cache / f"{caches.key(tools, str(path), str(lead_bytes), text)}{SUFFIX}"
+    return cache / f"{caches.key(tools, str(wanted.path), str(wanted.lead_bytes), text)}{SUFFIX}"
 
 
 def write_parts(bundle: Bundle, out_dir: Path, name: str) -> Path:

@@ -18,6 +18,7 @@ MANIFEST_VERSION = 1
 CLONE_GROUP = 0x10000
 LOOP_GROUP = 0x20000
 LOOP_REPLICA_PORT = 0xFFFF
+INDIRECT_SIZE = 16
 
 
 class TableKind(Enum):
@@ -119,6 +120,7 @@ class TableLayout:
     `map` is empty for CODE and KEYLESS. `default_map` is an ARRAY of one value (empty when the default action
     is const and compiled in). `direct_counter` names the map indexed by an entry's handle, `direct_meter` is the id
     of a meter (see MeterLayout) or 0.
+    `action_profile` is the id of the profile whose members the entries name, or 0.
     `hits` names a .bss section of u64 last-hit times (ns, CLOCK_MONOTONIC) by handle where the table has idle
     timeouts.
     """
@@ -142,6 +144,11 @@ class TableLayout:
     hits: str = ""
     action_profile: int = 0
     trie: TrieMaps | None = None
+
+    @property
+    def entry_size(self) -> int:
+        """The size of an entry's value: as ProfileLayout says in a table with a profile."""
+        return INDIRECT_SIZE if self.action_profile else self.value_size
 
 
 @dataclass(frozen=True)
@@ -226,6 +233,32 @@ class MeterLayout:
 
 
 @dataclass(frozen=True)
+class ProfileLayout:
+    """An action profile or selector: .bss sections that the switch's process writes.
+
+    members  u32 by member number: the number of its value, 0 for none
+    values   value_size bytes by number: laid out as a table's value; number 0 stays zero
+    groups   u64 by group number: the number of choices in the upper half, the first choice in the lower
+    choices  u32 member numbers; a packet's hash modulo the number of choices decides
+    Members, values and groups have `slots` numbers each. The last two are empty for an action profile. An entry of
+    a table with a profile has a value of 16 bytes: u32 1 (a member) or 2 (a group), u32 handle, u32 number.
+    """
+
+    id: int
+    name: str
+    size: int
+    selector: bool
+    actions: tuple[ActionLayout, ...]
+    value_size: int
+    slots: int
+    choice_slots: int
+    members: str
+    values: str
+    groups: str
+    choices: str
+
+
+@dataclass(frozen=True)
 class PacketHeader:
     """The packet_in or packet_out header: (metadata id, name, width) in wire order, padding fields with id 0."""
 
@@ -289,6 +322,7 @@ class Manifest:
     digests: tuple[DigestLayout, ...] = ()
     digest_maps: DigestMaps | None = None
     meters: tuple[MeterLayout, ...] = ()
+    profiles: tuple[ProfileLayout, ...] = ()
     packet_in: PacketHeader | None = None
     packet_out: PacketHeader | None = None
     loop_program: str = ""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import Protocol
 
 from finsy.proto import p4i, p4r
 
-from rackplane.compiler.manifest import ActionLayout, ParamField, TableLayout
+from rackplane.compiler.manifest import ActionLayout, ParamField
 from rackplane.switch import codec
 from rackplane.switch.errors import BundleError, Code, RequestError, invalid
 
@@ -52,10 +53,26 @@ def _check_place(param: ParamField, action: ActionLayout, at: int, value_size: i
         raise BundleError(f"{what} does not fit into a value of {value_size} bytes")
 
 
-class ActionCodecs:
-    """All actions of a table."""
+class ActionHolder(Protocol):
+    """A table or an action profile: what has values with actions."""
 
-    def __init__(self, layout: TableLayout, scopes: dict[int, Scope.ValueType]) -> None:
+    @property
+    def name(self) -> str:
+        """Its control-plane name."""
+
+    @property
+    def value_size(self) -> int:
+        """The size of a value."""
+
+    @property
+    def actions(self) -> tuple[ActionLayout, ...]:
+        """Its actions; their position + 1 is their number."""
+
+
+class ActionCodecs:
+    """All actions of a table or of an action profile."""
+
+    def __init__(self, layout: ActionHolder, scopes: dict[int, Scope.ValueType]) -> None:
         self._layout = layout
         self._scopes = scopes
         self._by_id = {
@@ -95,7 +112,7 @@ class ActionCodecs:
         if len(params) != len(layout.params) or any(
             not 0 <= value < 1 << param.width for param, value in zip(layout.params, params, strict=False)
         ):
-            raise BundleError(f"table {self._layout.name}: {list(params)} are no parameters of {layout.name}")
+            raise BundleError(f"{self._layout.name}: {list(params)} are no parameters of {layout.name}")
         message = p4r.Action(action_id=layout.id)
         for param, value in zip(layout.params, params, strict=True):
             message.params.add(param_id=param.id, value=codec.encode(value))

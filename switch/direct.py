@@ -27,6 +27,11 @@ class DirectResources:
         self.handles = Handles(size, cells) if cells or idle else None
         self._saved: dict[int, Callable[[], None]] = {}
 
+    @property
+    def follows_modify(self) -> bool:
+        """Whether a MODIFY that says nothing of resources changes them all the same: meters, idle timeouts."""
+        return self.meters is not None or self.idle is not None
+
     def take(self) -> int:
         """Return a handle for a new entry."""
         handle = self.handles.take() if self.handles else DEFAULT_HANDLE

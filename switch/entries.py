@@ -10,11 +10,15 @@ from rackplane.compiler.manifest import ConstEntry, KeyField, TableLayout
 from rackplane.switch import codec
 from rackplane.switch.errors import invalid
 from rackplane.switch.keys import MaskedKey, needs_priority
+from rackplane.switch.shares import Group, Member
 
 
 @dataclass(slots=True)
 class Entry:
-    """One entry. `wire` is its p4r.Entity in canonical form, serialized, without counters: what a read returns."""
+    """One entry. `wire` is its p4r.Entity in canonical form, serialized, without counters: what a read returns.
+
+    `target` is the member or group that an entry of a table with an action profile names.
+    """
 
     wire: bytes
     value: bytes
@@ -23,6 +27,7 @@ class Entry:
     handle: int = 0
     const: bool = False
     masked: tuple[MaskedKey, ...] = ()
+    target: Member | Group | None = None
 
     def message(self) -> p4r.TableEntry:
         """Return the entry as a message."""

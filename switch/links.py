@@ -20,6 +20,7 @@ _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _SIOCETHTOOL = 0x8946
 _IFF_UP = 0x1
+_IFF_RUNNING = 0x40
 _ETHTOOL_SET_TX_CHECKSUM = 0x17
 _ETHTOOL_SET_GRO = 0x2C
 _NAME_LIMIT = 15
@@ -31,6 +32,13 @@ def index_of(name: str) -> int:
         return socket.if_nametoindex(name)
     except OSError as e:
         raise PortError(f"there is no interface {name} here: create it, or check the name with `ip link`") from e
+
+
+def is_running(name: str) -> bool:
+    """Whether the interface is up and its link carries frames."""
+    request = struct.pack("16sH14x", _name(name), 0)
+    flags: int = struct.unpack("16sH14x", _ioctl(name, _SIOCGIFFLAGS, request, "read the flags of"))[1]
+    return flags & (_IFF_UP | _IFF_RUNNING) == _IFF_UP | _IFF_RUNNING
 
 
 def set_up(name: str) -> None:

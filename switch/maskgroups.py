@@ -9,9 +9,6 @@ A slot whose group has lost its last entry is given to a new mask after all read
 
 from __future__ import annotations
 
-import ctypes
-import os
-import platform
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,9 +17,7 @@ from rackplane.compiler.manifest import TableLayout
 from rackplane.switch.entries import Entry
 from rackplane.switch.errors import BundleError, Code, RequestError
 from rackplane.switch.maps import BpfMap
-
-_SYS_MEMBARRIER = {"x86_64": 324, "aarch64": 283}
-_MEMBARRIER_CMD_GLOBAL = 1
+from rackplane.switch.readers import wait_for_readers
 
 
 @dataclass
@@ -47,7 +42,7 @@ class MaskGroups:
             raise BundleError(f"ternary table {layout.name} has no mask groups")
         self._max_groups = layout.ternary.max_groups
         self._masks, self._active, self._entries = masks, active, entries
-        self._pad = bytes(entries.info.value_size - 4 - layout.value_size)
+        self._pad = bytes(entries.info.value_size - 4 - layout.entry_size)
         self._key_pad = bytes(entries.info.key_size - 4 - layout.key_size)
         self._groups: dict[bytes, _Group] = {}
         self._slots: list[_Group] = []
@@ -123,7 +118,7 @@ class MaskGroups:
         else:
             empty = next(g for g in self._slots if not g.keys)
             del self._groups[empty.mask]
-            _wait_for_readers()
+            wait_for_readers()
             group = _Group(mask, empty.slot, bound=empty.bound)
             self._slots[group.slot] = group
             self._write_mask(group)
@@ -159,14 +154,3 @@ class MaskGroups:
 
 def _identity(entry: Entry) -> tuple[int, tuple[tuple[bytes, bytes], ...]]:
     return entry.priority, entry.masked
-
-
-def _wait_for_readers() -> None:
-    """Return when every program that ran at the time of the call has ended (an RCU grace period)."""
-    number = _SYS_MEMBARRIER.get(platform.machine())
-    if number is None:
-        raise BundleError(f"a mask group cannot be reused on {platform.machine()}: membarrier(2) is not known here")
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syscall(number, _MEMBARRIER_CMD_GLOBAL, 0, 0) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"membarrier: {os.strerror(code)}")

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from finsy.proto import p4i
 
-from rackplane.compiler.manifest import Manifest, MeterLayout, TableKind, TableLayout
+from rackplane.compiler.manifest import Manifest, MeterLayout, ProfileLayout, TableKind, TableLayout
 from rackplane.switch import digests, loader
+from rackplane.switch.actions import ActionCodecs
 from rackplane.switch.counters import DirectCounters, IndexedCounter
 from rackplane.switch.digests import Digests
 from rackplane.switch.direct import DirectResources
@@ -22,9 +23,12 @@ from rackplane.switch.maps import PerCpuCounters, SharedMemory
 from rackplane.switch.maskgroups import MaskGroups
 from rackplane.switch.meters import IndexedMeter, MeterCells
 from rackplane.switch.packetheaders import ControllerHeader
+from rackplane.switch.portstates import PortStates
+from rackplane.switch.profilememory import ProfileMemory
+from rackplane.switch.profiles import ActionProfile
 from rackplane.switch.registers import RegisterArray
 from rackplane.switch.replication import CloneSessions, MulticastGroups, ReplicationEntries
-from rackplane.switch.tables import Table
+from rackplane.switch.tables import Table, TableParts
 from rackplane.switch.trie import Trie
 from rackplane.switch.validate import check_manifest, tables_by_id
 
@@ -45,8 +49,17 @@ class Pipeline:
     guards: Guards
     counters: dict[int, IndexedCounter] = field(default_factory=dict)
     meters: dict[int, IndexedMeter] = field(default_factory=dict)
+    profiles: dict[int, ActionProfile] = field(default_factory=dict)
+    port_states: PortStates = field(default_factory=lambda: PortStates({}))
     registers: dict[int, RegisterArray] = field(default_factory=dict)
     drops: PerCpuCounters | None = None
+
+    def ports_changed(self) -> None:
+        """Look at the ports that members of groups watch; those that are down are not chosen."""
+        changed = self.port_states.refresh()
+        if changed:
+            for profile in self.profiles.values():
+                profile.ports_changed(changed)
 
     def drop_counts(self) -> dict[str, int]:
         """Return how many frames were dropped, by reason."""
@@ -88,7 +101,8 @@ def load(image: bytes, manifest: Manifest, p4info: p4i.P4Info, devices: Devices)
         loaded = loader.load(opened, _names(manifest))
         pipeline = _build(manifest, p4info, loaded, devices)
         for layout, info in pairs:
-            pipeline.tables[layout.id] = _table(layout, info, manifest, loaded)
+            profile = pipeline.profiles.get(layout.action_profile)
+            pipeline.tables[layout.id] = _table(layout, info, manifest, loaded, profile)
     except (SwitchError, ValueError) as e:
         opened.close()
         if isinstance(e, SwitchError):
@@ -123,13 +137,27 @@ def _build(manifest: Manifest, p4info: p4i.P4Info, loaded: LoadedObject, devices
     for meter in manifest.meters:
         if not meter.table:
             pipeline.meters[meter.id] = IndexedMeter(meter, _meter_cells(meter, loaded))
+    pipeline.port_states = PortStates(devices.ports)
+    for profile in manifest.profiles:
+        pipeline.profiles[profile.id] = _profile(profile, p4info, loaded, pipeline.port_states)
     for position, register in enumerate(manifest.registers):
         access = LockedAccess(manifest, position, loaded.registers_fd) if register.locked else None
         pipeline.registers[register.id] = RegisterArray(register, SharedMemory(loaded.map(register.map)), access)
     return pipeline
 
 
-def _table(layout: TableLayout, info: p4i.Table, manifest: Manifest, loaded: LoadedObject) -> Table:
+def _profile(layout: ProfileLayout, p4info: p4i.P4Info, loaded: LoadedObject, ports: PortStates) -> ActionProfile:
+    info = next(p for p in p4info.action_profiles if p.preamble.id == layout.id)
+    scopes = {ref.id: ref.scope for table in p4info.tables if table.implementation_id == layout.id
+              for ref in table.action_refs}  # fmt: skip
+    names = filter(None, (layout.members, layout.values, layout.groups, layout.choices))
+    memory = ProfileMemory(layout, {name: SharedMemory(loaded.map(name)) for name in names})
+    return ActionProfile(layout, info, ActionCodecs(layout, scopes), memory, ports)
+
+
+def _table(
+    layout: TableLayout, info: p4i.Table, manifest: Manifest, loaded: LoadedObject, profile: ActionProfile | None
+) -> Table:
     counters = None
     if layout.direct_counter:
         counters = DirectCounters(PerCpuCounters(loaded.map(layout.direct_counter)))
@@ -138,7 +166,7 @@ def _table(layout: TableLayout, info: p4i.Table, manifest: Manifest, loaded: Loa
     idle = IdleTimers(SharedMemory(loaded.map(layout.hits)).words(8, layout.size + 1)) if layout.hits else None
     default_map = loaded.map(layout.default_map) if layout.default_map else None
     direct = DirectResources(layout.size, counters, meters, idle)
-    return Table(layout, info, _kernel_table(layout, loaded), default_map, direct)
+    return Table(layout, info, TableParts(_kernel_table(layout, loaded), default_map, direct, profile))
 
 
 def _meter_cells(layout: MeterLayout, loaded: LoadedObject) -> MeterCells:

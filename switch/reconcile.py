@@ -18,6 +18,7 @@ def carry_over(old: Pipeline, new: Pipeline) -> None:
     Raise INVALID_ARGUMENT when an entry or a group does not fit the new program. Registers, counters and meters are
     carried over where both programs have them in the same size.
     """
+    _carry_profiles(old, new)
     for table in old.tables.values():
         _carry_entries(table, new.tables.get(table.layout.id))
     for entries, target in ((old.groups, new.groups), (old.sessions, new.sessions)):
@@ -53,6 +54,23 @@ def _carry_entries(old: Table, new: Table | None) -> None:
             new.modify(p4r.Entity.FromString(old.default.wire))
     new.flush()
     new.commit()
+
+
+def _carry_profiles(old: Pipeline, new: Pipeline) -> None:
+    for profile_id, profile in old.profiles.items():
+        target = new.profiles.get(profile_id)
+        if target is None:
+            if profile.members:
+                raise invalid(
+                    f"{profile.name} is gone from the new program, but has {len(profile.members)} members"
+                )
+            continue
+        for member in profile.members.values():
+            with _must_fit(f"member {member.id} of {profile.name}"):
+                target.insert_member(p4r.Entity.FromString(member.wire))
+        for group in profile.groups.values():
+            with _must_fit(f"group {group.id} of {profile.name}"):
+                target.insert_group(p4r.Entity.FromString(group.wire))
 
 
 def _carry_registers(old: Pipeline, new: Pipeline) -> None:

@@ -12,6 +12,7 @@ from finsy.proto import p4r
 
 from rackplane.switch.device import Device
 from rackplane.switch.errors import SwitchError
+from rackplane.switch.linkwatch import LinkWatch
 from rackplane.switch.p4runtime.config import Reader
 from rackplane.switch.p4runtime.service import P4RuntimeService
 
@@ -58,9 +59,12 @@ async def serve(
     address = _listen(server, options.grpc_address)
     await server.start()
     service.streams.start()
+    watch = LinkWatch(service.configs.links_changed)
+    watch.start()
     try:
         await ready(address)
     finally:
+        watch.stop()
         service.streams.stop()
         await server.stop(_GRACE_S)
         service.configs.close()

@@ -7,6 +7,7 @@ sent by flush(); then either commit() or rollback() ends the batch.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from finsy.proto import p4i, p4r
 
@@ -20,9 +21,20 @@ from rackplane.switch.handles import DEFAULT_HANDLE
 from rackplane.switch.kerneltables import KernelTable
 from rackplane.switch.keys import KeyCodec, MaskedKey, TernaryCodec, needs_priority
 from rackplane.switch.maps import BpfMap
+from rackplane.switch.profiles import ActionProfile, Target, entry_value
 
 _DEFAULT_KEY = bytes(4)
 _UNSET = -1
+
+
+@dataclass(frozen=True)
+class TableParts:
+    """What a table is made of: its maps, what belongs to its entries, and the profile that their actions are in."""
+
+    kernel: KernelTable
+    default_map: BpfMap | None
+    direct: DirectResources
+    profile: ActionProfile | None = None
 
 
 class Table:
@@ -32,18 +44,21 @@ class Table:
         self,
         layout: TableLayout,
         info: p4i.Table,
-        kernel: KernelTable,
-        default_map: BpfMap | None,
-        direct: DirectResources,
+        parts: TableParts,
     ) -> None:
         self.layout = layout
         self.name = layout.name
         self.entries: dict[bytes, Entry] = {}
-        self.direct = direct
-        self._kernel = kernel
-        self._default_map = default_map
+        self.direct = parts.direct
+        self.profile = parts.profile
+        self._targets: list[Target] = []
+        self._kernel = parts.kernel
+        self._default_map = parts.default_map
         self._actions = ActionCodecs(layout, {ref.id: ref.scope for ref in info.action_refs})
         self.constant = info.is_const_table or layout.kind is TableKind.CODE
+        self.entry_actions = frozenset(
+            ref.id for ref in info.action_refs if ref.scope != p4i.ActionRef.Scope.DEFAULT_ONLY
+        )
         self._priority = needs_priority(layout)
         whole_keys = layout.kind in (TableKind.HASH, TableKind.LPM)
         self._keys = KeyCodec(layout) if whole_keys else None
@@ -70,10 +85,10 @@ class Table:
             raise RequestError(Code.RESOURCE_EXHAUSTED, f"the table is full: it holds {self.layout.size} entries")
         handle = self.direct.take()
         try:
-            value = self._actions.decode(checks.action_of(message), handle)
+            value, target = self._decode(message, handle)
             self.direct.write(handle, message)
             action_id, priority = message.action.action.action_id, message.priority
-            entry = Entry(entity.SerializeToString(), value, action_id, priority, handle, False, masked)
+            entry = Entry(entity.SerializeToString(), value, action_id, priority, handle, False, masked, target)
             self.put_in(identity, entry, None)
             self.direct.watch(handle, identity, message)
         except SwitchError:
@@ -92,15 +107,16 @@ class Table:
         if message.HasField("action"):
             if old.const or self.constant:
                 raise RequestError(Code.PERMISSION_DENIED, "the action of a const entry cannot be modified")
-            value = self._actions.decode(checks.action_of(message), old.handle)
+            value, target = self._decode(message, old.handle)
         else:
-            value = old.value
+            value, target = old.value, old.target
             message.action.CopyFrom(old.message().action)
         self.direct.write(old.handle, message, modify=True)
         if old.const or self.constant:
             return
         action_id = message.action.action.action_id
-        new = Entry(entity.SerializeToString(), value, action_id, old.priority, old.handle, False, old.masked)
+        wire = entity.SerializeToString()
+        new = Entry(wire, value, action_id, old.priority, old.handle, False, old.masked, target)
         self.put_in(identity, new, old)
         self.direct.watch(old.handle, identity, message)
 
@@ -121,6 +137,8 @@ class Table:
         self._kernel.put(identity, entry)
         self.entries[identity] = entry
         self._log.append((identity, old))
+        if self.profile is not None:
+            self._count_users(entry, old)
 
     def take_out(self, identity: bytes, old: Entry) -> None:
         """Let an entry that is there be gone."""
@@ -129,6 +147,8 @@ class Table:
         self._log.append((identity, old))
         self.direct.forget(old.handle)
         self._freed.append(old.handle)
+        if self.profile is not None:
+            self._count_users(None, old)
 
     def set_counter(self, message: p4r.DirectCounterEntry) -> None:
         """Set the direct counter of an entry; without data nothing is changed."""
@@ -160,6 +180,7 @@ class Table:
         for handle in self._freed:
             self.direct.give_back(handle)
         self._freed.clear()
+        self._release_sets()
 
     def rollback(self) -> None:
         """End a batch: its changes are undone, here and in the kernel, whatever of them had reached it."""
@@ -176,10 +197,13 @@ class Table:
                 self.direct.watch(old.handle, identity, old.message())
             elif current is not None:
                 self.direct.give_back(current.handle)
+            if self.profile is not None:
+                self._count_users(old, current)
         self.direct.rollback()
         self._log.clear()
         self._freed.clear()
         self._kernel.reset(self.entries, touched)
+        self._release_sets()
 
     # Reads
 
@@ -206,13 +230,18 @@ class Table:
         if message.priority:
             chosen = [e for e in chosen if e.priority == message.priority]
         if message.HasField("action"):
-            wanted = checks.action_of(message).action_id
-            chosen = [e for e in chosen if e.action_id == wanted]
+            chosen = self._with_action(chosen, message)
         if message.metadata:
             chosen = [e for e in chosen if e.message().metadata == message.metadata]
         if message.controller_metadata:
             chosen = [e for e in chosen if e.message().controller_metadata == message.controller_metadata]
         return chosen
+
+    def _with_action(self, entries: Iterable[Entry], message: p4r.TableEntry) -> list[Entry]:
+        if self.profile is not None:
+            return [e for e in entries if e.message().action == message.action]
+        wanted = checks.action_of(message).action_id
+        return [e for e in entries if e.action_id == wanted]
 
     # Details
 
@@ -245,6 +274,27 @@ class Table:
             if self.layout.kind is TableKind.KEYLESS:
                 raise invalid("the table has no key: only its default entry can be modified")
         checks.check_common(message, bool(self.layout.hits))
+
+    def _decode(self, message: p4r.TableEntry, handle: int) -> tuple[bytes, Target | None]:
+        """Return the kernel's value of an entry's action, and the member or group that it names."""
+        if self.profile is None:
+            return self._actions.decode(checks.action_of(message), handle), None
+        target = self.profile.resolve(message.action)
+        self._targets.append(target)
+        return entry_value(target, handle), target
+
+    def _count_users(self, new: Entry | None, old: Entry | None) -> None:
+        for entry, change in ((new, 1), (old, -1)):
+            if entry is not None and entry.target is not None:
+                entry.target.users += change
+                self._targets.append(entry.target)
+
+    def _release_sets(self) -> None:
+        """Forget the one-shot sets that a batch has left without an entry."""
+        if self.profile is not None:
+            for target in self._targets:
+                self.profile.release(target)
+            self._targets.clear()
 
     def _refuse_constant(self, operation: str) -> None:
         if self.constant:

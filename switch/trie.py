@@ -6,7 +6,6 @@ import ctypes as ct
 import errno
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from rackplane.compiler.manifest import TableLayout
 from rackplane.switch import native
@@ -30,21 +29,31 @@ class ValueStore:
         self._free: list[int] = []
         self._next = 1
 
-    def take(self, value: bytes) -> int:
-        """Return the number of a value, and count one user more; raise BpfError when there is no room."""
-        number = self._numbers.get(value)
-        if number is not None:
-            self._users[number] += 1
-            return number
+    def take(self, values: Iterable[bytes]) -> list[int] | None:
+        """Return the numbers of values, and count one user more of each; None when there is no room for all."""
+        taken: list[int] = []
+        known, users = self._numbers.get, self._users
+        for value in values:
+            number = known(value) or self._keep(value)
+            if not number:
+                for each in taken:
+                    self.give_back(each)
+                return None
+            users[number] += 1
+            taken.append(number)
+        return taken
+
+    def _keep(self, value: bytes) -> int:
+        """Write a value that has no user yet; 0 when there is no room."""
         if self._free:
             number = self._free.pop()
         elif self._next < self._map.info.max_entries:
             number, self._next = self._next, self._next + 1
         else:
-            raise BpfError(f"cannot keep another value in map {self._map.info}", errno.ENOSPC)
+            return 0
         at = number * self._size
         self._memory[at : at + self._size] = value
-        self._numbers[value], self._values[number], self._users[number] = number, value, 1
+        self._numbers[value], self._values[number], self._users[number] = number, value, 0
         return number
 
     def give_back(self, number: int) -> None:
@@ -54,14 +63,6 @@ class ValueStore:
             del self._users[number]
             del self._numbers[self._values.pop(number)]
             self._free.append(number)
-
-
-@dataclass
-class _Run:
-    """Changes of one kind, in order. `values` are those to put; None for a run of removals."""
-
-    keys: list[bytes]
-    values: list[bytes] | None
 
 
 class Trie:
@@ -79,8 +80,10 @@ class Trie:
         self._memory = map_elements(lines)
         self._values = ValueStore(values)
         self._numbers: dict[bytes, int] = {}
-        self._lengths: dict[int, int] = {}
-        self._runs: list[_Run] = []
+        self._lengths = [0] * (self._key_bits + 1)
+        self._runs: list[tuple[list[bytes], list[bytes] | None]] = []
+        self._keys: list[bytes] = []
+        self._entries: list[bytes] | None = None
         self._library = native.library()
         at = ct.addressof(ct.c_char.from_buffer(self._memory))
         count = lines.info.max_entries
@@ -94,85 +97,83 @@ class Trie:
 
     def put(self, identity: bytes, entry: Entry) -> None:
         """Queue the creation or replacement of a prefix."""
-        if not self._runs or self._runs[-1].values is None:
-            self._runs.append(_Run([], []))
-        run = self._runs[-1]
-        run.keys.append(identity)
-        if run.values is not None:
-            run.values.append(entry.value)
+        if self._entries is None:
+            self._keys, self._entries = [], []
+            self._runs.append((self._keys, self._entries))
+        self._keys.append(identity)
+        self._entries.append(entry.value)
 
     def remove(self, identity: bytes, entry: Entry) -> None:
         """Queue the removal of a prefix."""
-        if not self._runs or self._runs[-1].values is not None:
-            self._runs.append(_Run([], None))
-        self._runs[-1].keys.append(identity)
+        if self._entries is not None or not self._runs:
+            self._keys, self._entries = [], None
+            self._runs.append((self._keys, None))
+        self._keys.append(identity)
 
     def flush(self) -> None:
         """Make the queued changes, in order; raise BpfError when memory is short."""
-        runs, self._runs = self._runs, []
-        for run in runs:
-            if run.values is None:
-                self._remove_all(run.keys)
+        for keys, values in self._take():
+            if values is None:
+                self._remove_all(keys)
             else:
-                self._put_all(run.keys, run.values)
+                self._put_all(keys, values)
 
     def reset(self, entries: Mapping[bytes, Entry], touched: Iterable[bytes]) -> None:
         """Drop the queue and make these prefixes what `entries` says."""
-        self._runs = []
+        self._take()
         wanted = {identity: entries.get(identity) for identity in touched}
         self._remove_all([identity for identity, entry in wanted.items() if entry is None])
         kept = [(identity, entry.value) for identity, entry in wanted.items() if entry is not None]
         self._put_all([identity for identity, _ in kept], [value for _, value in kept])
 
+    def _take(self) -> list[tuple[list[bytes], list[bytes] | None]]:
+        runs, self._runs, self._entries = self._runs, [], None
+        return runs
+
     def _put_all(self, keys: list[bytes], values: list[bytes]) -> None:
-        numbers = array("I")
-        try:
-            for value in values:
-                numbers.append(self._values.take(value))
-        except BpfError:
-            if len(values) == 1:
-                raise
-            for number in numbers:
-                self._values.give_back(number)
+        numbers = self._values.take(values)
+        if numbers is None:
+            if len(keys) == 1:
+                raise BpfError(f"cannot keep another value for map {self._map.info}", errno.ENOSPC)
             for key, value in zip(keys, values, strict=True):
                 self._put_all([key], [value])
             return
-        done = self._change(keys, numbers, bytes(key[0] for key in keys))
+        done = self._change(keys, numbers, [key[0] for key in keys])
+        known, lengths = self._numbers, self._lengths
         for key, number in zip(keys[:done], numbers, strict=False):
-            old = self._numbers.get(key)
-            self._numbers[key] = number
+            old = known.get(key)
+            known[key] = number
             if old is None:
-                self._lengths[key[0]] = self._lengths.get(key[0], 0) + 1
+                lengths[key[0]] += 1
             else:
                 self._values.give_back(old)
         for number in numbers[done:]:
             self._values.give_back(number)
         self._check(done, len(keys))
 
-    def _remove_all(self, keys: list[bytes]) -> None:
-        for key in keys:
-            number = self._numbers.pop(key, None)
-            if number is None:
-                continue
-            heir, length = self._heir(key)
-            done = self._change([key], array("I", [heir]), bytes([length]))
-            if not done:
-                self._numbers[key] = number
-                self._check(done, 1)
-            self._values.give_back(number)
-            self._lengths[key[0]] -= 1
-
-    def _change(self, keys: list[bytes], numbers: array[int], lengths: bytes) -> int:
-        if not keys:
-            return 0
-        pointer = ct.cast(numbers.buffer_info()[0], ct.POINTER(ct.c_uint32))
-        return int(
-            self._library.trie_change(self._handle, b"".join(keys), len(keys[0]), pointer, lengths, len(keys))
-        )
-
     def _check(self, done: int, wanted: int) -> None:
         if done < wanted:
             raise BpfError(f"cannot make another node in map {self._map.info}", errno.ENOSPC)
+
+    def _remove_all(self, keys: list[bytes]) -> None:
+        known = [(key, number) for key in keys if (number := self._numbers.pop(key, None)) is not None]
+        heirs = [self._heir(key) for key, _ in known]
+        done = self._change([key for key, _ in known], [n for n, _ in heirs], [length for _, length in heirs])
+        for key, number in known[:done]:
+            self._values.give_back(number)
+            self._lengths[key[0]] -= 1
+        self._numbers.update(known[done:])
+        self._check(done, len(known))
+
+    def _change(self, keys: list[bytes], numbers: list[int], lengths: list[int]) -> int:
+        """Make changes in order; return how many could be made."""
+        if not keys:
+            return 0
+        values = array("I", numbers)
+        done = self._library.trie_change(
+            self._handle, b"".join(keys), len(keys[0]), values.buffer_info()[0], bytes(lengths), len(keys)
+        )
+        return int(done)
 
     def _heir(self, key: bytes) -> tuple[int, int]:
         """The value and length of the longest prefix that covers a removed one, on its side of the root's edge."""
@@ -183,10 +184,10 @@ class Trie:
         return 0, 0
 
     def _covering(self, key: bytes) -> Iterator[bytes]:
-        length, bits = key[0], 8 * (len(key) - _LENGTH_BYTES)
+        length, size = key[0], len(key) - _LENGTH_BYTES
         whole = int.from_bytes(key[_LENGTH_BYTES:], "big")
         end = self._root_bits if length > self._root_bits else -1
         for shorter in range(length - 1, end, -1):
-            if self._lengths.get(shorter):
-                prefix = whole >> (bits - shorter) << (bits - shorter)
-                yield shorter.to_bytes(_LENGTH_BYTES, "little") + prefix.to_bytes(bits // 8, "big")
+            if self._lengths[shorter]:
+                host = 8 * size - shorter
+                yield shorter.to_bytes(_LENGTH_BYTES, "little") + (whole >> host << host).to_bytes(size, "big")

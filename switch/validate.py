@@ -97,6 +97,7 @@ def check_manifest(manifest: Manifest, maps: dict[str, MapInfo]) -> None:
             counter.map, MapType.PERCPU_ARRAY, f"counter {counter.name}", 4, COUNTER_SIZE, max(counter.size, 1)
         )
     _check_meters(manifest, checker)
+    _check_profiles(manifest, checker)
 
 
 def _check_meters(manifest: Manifest, checker: Checker) -> None:
@@ -110,6 +111,29 @@ def _check_meters(manifest: Manifest, checker: Checker) -> None:
             raise BundleError(f"{purpose}: a size of {size} or the unit {meter.unit!r} makes no sense")
         checker.sized(meter.map, MapType.ARRAY, purpose, 4, METER_SIZE, max(size, 1))
         checker.sized(meter.marks, MapType.ARRAY, f"{purpose}, marks", 4, MARKS_SIZE, max(size, 1))
+
+
+def _check_profiles(manifest: Manifest, checker: Checker) -> None:
+    known = {p.id: p for p in manifest.profiles}
+    _check_distinct((p.id for p in manifest.profiles), "action profile")
+    for profile in manifest.profiles:
+        purpose, slots = f"action profile {profile.name}", profile.slots
+        sizes = 0 < profile.size < slots <= MAX_SIZE and 0 <= profile.choice_slots <= MAX_SIZE
+        if not sizes or not 8 <= profile.value_size <= MAX_VALUE_SIZE:
+            raise BundleError(f"{purpose}: {slots} members of {profile.value_size} bytes make no sense")
+        checker.memory(profile.members, 4 * slots, purpose)
+        checker.memory(profile.values, profile.value_size * slots, purpose)
+        if profile.selector:
+            checker.memory(profile.groups, 8 * slots, purpose)
+            checker.memory(profile.choices, 4 * profile.choice_slots, purpose)
+    for table in manifest.tables:
+        used = known.get(table.action_profile)
+        if table.action_profile and (
+            used is None or (used.actions, used.value_size) != (table.actions, table.value_size)
+        ):
+            raise BundleError(f"table {table.name}: its action profile {table.action_profile} is not one that fits")
+        if table.action_profile and table.entries:
+            raise BundleError(f"table {table.name}: initial entries cannot name members of an action profile")
 
 
 def _check_switch_maps(maps: SwitchMaps, checker: Checker) -> None:
@@ -156,12 +180,12 @@ def _check_table(table: TableLayout, checker: Checker) -> None:
         raise BundleError(f"{purpose}: a size of {table.size} entries makes no sense")
     _check_key(table)
     if table.kind is TableKind.HASH:
-        checker.sized(table.map, MapType.HASH, purpose, table.key_size, table.value_size, table.size)
+        checker.sized(table.map, MapType.HASH, purpose, table.key_size, table.entry_size, table.size)
     elif table.trie is not None:
         _check_trie(table, table.trie, checker)
     elif table.kind is TableKind.LPM:
         size = lpm_key_size(table)
-        checker.sized(table.map, MapType.LPM_TRIE, purpose, size, table.value_size, table.size)
+        checker.sized(table.map, MapType.LPM_TRIE, purpose, size, table.entry_size, table.size)
     elif table.kind is TableKind.TERNARY:
         _check_ternary(table, checker)
     if table.default_map:
@@ -195,8 +219,8 @@ def _check_trie(table: TableLayout, trie: TrieMaps, checker: Checker) -> None:
         raise BundleError(f"{purpose}: map {lines} is too small for a root of {trie.root_bits} bits")
     values = checker.shared(trie.values, f"{purpose}, values")
     wanted = table.size + 2
-    if values.value_size != table.value_size or values.max_entries < wanted:
-        raise BundleError(f"{purpose}: map {values} should hold {wanted} values of {table.value_size} bytes")
+    if values.value_size != table.entry_size or values.max_entries < wanted:
+        raise BundleError(f"{purpose}: map {values} should hold {wanted} values of {table.entry_size} bytes")
 
 
 def _check_ternary(table: TableLayout, checker: Checker) -> None:
@@ -204,7 +228,7 @@ def _check_ternary(table: TableLayout, checker: Checker) -> None:
     if ternary is None or ternary.max_groups < 1:
         raise BundleError(f"{purpose}: a ternary table needs mask groups")
     entries = checker.map(table.map, MapType.HASH, purpose)
-    if entries.key_size < 4 + table.key_size or entries.value_size < 4 + table.value_size:
+    if entries.key_size < 4 + table.key_size or entries.value_size < 4 + table.entry_size:
         raise BundleError(f"{purpose}: map {entries} is too small for keys of {table.key_size} bytes")
     masks = checker.map(ternary.masks, MapType.ARRAY, f"{purpose}, masks")
     if masks.max_entries < 2 * ternary.max_groups or masks.value_size < 8 + table.key_size:
@@ -241,6 +265,9 @@ def tables_by_id(manifest: Manifest, p4info: p4i.P4Info) -> Iterator[tuple[Table
         if {ref.id for ref in info.action_refs} - {a.id for a in table.actions}:
             raise BundleError(f"the P4Info has other actions for table {table.name} than the device config")
         yield table, info
+    profiles = {p.preamble.id for p in p4info.action_profiles}
+    if not profiles >= {p.id for p in manifest.profiles}:
+        raise BundleError("the P4Info has other action profiles than the device config")
 
 
 def _by_id(keys: tuple[KeyField, ...], info: p4i.Table) -> list[KeyField]:

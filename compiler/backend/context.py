@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rackplane.compiler import ir
 from rackplane.compiler.backend.ctext import CWriter, identifier
 from rackplane.compiler.backend.layout import TypeTable
 from rackplane.compiler.backend.paths import Paths
+from rackplane.compiler.backend.profileplan import ProfilePlan
 from rackplane.compiler.errors import CompileErrors, Diagnostic
 
 PHV_MEMBERS = {"hdr": "hdr", "meta": "meta", "standard_metadata": "sm"}
@@ -34,6 +36,7 @@ class Facts:
     paths: Paths = field(default_factory=Paths)
     features: set[str] = field(default_factory=set)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    profiles: Mapping[str, ProfilePlan] = field(default_factory=dict)
 
     def error_code(self, name: str) -> int:
         """The value of a member of `error`."""

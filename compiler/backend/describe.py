@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import digests, entrypoints, externs, meters, registers
+from rackplane.compiler.backend import digests, entrypoints, externs, meters, profileplan, registers
 from rackplane.compiler.backend.access import storage_size
 from rackplane.compiler.backend.program import Program
 from rackplane.compiler.backend.tableplan import MAX_MASK_GROUPS, TablePlan, plan_table
@@ -19,6 +19,7 @@ from rackplane.compiler.manifest import (
     Manifest,
     MeterLayout,
     PacketHeader,
+    ProfileLayout,
     RegisterLayout,
     SwitchMaps,
     TableKind,
@@ -66,6 +67,7 @@ def manifest(described: Described, program: Program) -> Manifest:
         digests=tuple(_digest(described, d) for d in pipeline.digests.values()),
         digest_maps=digests.MAPS if pipeline.digests else None,
         meters=tuple(_meters(described)),
+        profiles=tuple(_profiles(described)),
         packet_in=_packet_header(headers.get("packet_in")),
         packet_out=_packet_header(headers.get("packet_out")),
         register_program=registers.PROGRAM if program.request_words else "",
@@ -115,6 +117,7 @@ def _table(described: Described, plan: TablePlan) -> TableLayout:
         hits=plan.hits_map,
         direct_meter=_direct_meter(described, plan),
         trie=TrieMaps(f"{plan.name}_values", plan.trie.root_bits) if plan.trie else None,
+        action_profile=_profile_id(described, table.implementation) if table.implementation else 0,
     )
 
 
@@ -186,6 +189,30 @@ def _meters(described: Described) -> Iterator[MeterLayout]:
             meter, name = pipeline.meters[plan.table.direct_meter], plan.meter_map
             table, number = ids[Prefix.TABLE][plan.table.name], _direct_meter(described, plan)
             yield MeterLayout(number, meter.name, name, f"{name}_marks", meter.unit.name.lower(), 0, table)
+
+
+def _profile_id(described: Described, key: str) -> int:
+    return described.ids[Prefix.ACTION_PROFILE][described.pipeline.action_profiles[key].name]
+
+
+def _profiles(described: Described) -> Iterator[ProfileLayout]:
+    for key, each in profileplan.plan(described.pipeline, described.plans).items():
+        section = f".bss.{each.name}"
+        selector = each.profile.selector
+        yield ProfileLayout(
+            id=_profile_id(described, key),
+            name=each.profile.name,
+            size=each.size,
+            selector=selector,
+            actions=each.tables[0].actions,
+            value_size=each.value_size,
+            slots=each.slots,
+            choice_slots=each.choices,
+            members=f"{section}m",
+            values=f"{section}v",
+            groups=f"{section}g" if selector else "",
+            choices=f"{section}c" if selector else "",
+        )
 
 
 def _packet_header(found: ir.ControllerHeader | None) -> PacketHeader | None:

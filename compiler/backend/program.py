@@ -6,7 +6,17 @@ import re
 from dataclasses import dataclass
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import crc, digests, entrypoints, loop, meters, registers, tables
+from rackplane.compiler.backend import (
+    crc,
+    digests,
+    entrypoints,
+    loop,
+    meters,
+    profileplan,
+    profiles,
+    registers,
+    tables,
+)
 from rackplane.compiler.backend.access import is_wide, storage_type, words
 from rackplane.compiler.backend.atomicity import HelperTest, find_spans
 from rackplane.compiler.backend.blocks import Blocks
@@ -72,6 +82,7 @@ def generate(
     pipeline = spans.pipeline
     paths = find_paths(pipeline)
     facts = Facts(pipeline, spilled=_spilled(pipeline) if in_map else {}, in_map=bool(in_map), paths=paths)
+    facts.profiles = profileplan.plan(pipeline, plans)
     facts.types.shorten(pipeline.standard_metadata, standard_members(pipeline))
     structure = analyse(pipeline)
     per_copy = egress_per_copy(pipeline) or paths.loops
@@ -154,6 +165,9 @@ def _data(out: CWriter, facts: Facts, structure: Structure, members: list[str], 
     if facts.pipeline.digests:
         out.text(digests.maps(len(facts.pipeline.digests)))
         out.text(runtime("digests.h"))
+    if facts.profiles:
+        out.text(runtime("profiles.h"))
+        out.text("\n".join(profiles.definitions(facts.profiles)))
     if facts.pipeline.meters:
         out.text(runtime("meters.h"))
     if slot:

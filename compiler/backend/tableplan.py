@@ -11,7 +11,7 @@ from rackplane.compiler.backend.ctext import identifier
 from rackplane.compiler.backend.trieplan import TriePlan, plan_trie
 from rackplane.compiler.errors import CompileErrors
 from rackplane.compiler.ids import field_ids
-from rackplane.compiler.manifest import ActionLayout, KeyField, ParamField, TableKind
+from rackplane.compiler.manifest import INDIRECT_SIZE, ActionLayout, KeyField, ParamField, TableKind
 
 MAX_CODE_ENTRIES = 256
 MAX_MASK_GROUPS = 64
@@ -39,6 +39,11 @@ class TablePlan:
         return self.table.size or max(DEFAULT_SIZE, len(self.table.entries))
 
     @property
+    def entry_size(self) -> int:
+        """The size of an entry's value: of its action, or of the number of a member or group."""
+        return INDIRECT_SIZE if self.table.implementation else self.value_size
+
+    @property
     def map(self) -> str:
         """The name of the entries' map, or nothing."""
         return "" if self.kind in (TableKind.CODE, TableKind.KEYLESS) else self.name
@@ -46,7 +51,7 @@ class TablePlan:
     @property
     def trie(self) -> TriePlan | None:
         """The trie in shared memory of an LPM table that is not too large for it."""
-        return plan_trie(self.key_size, self.value_size, self.size) if self.kind is TableKind.LPM else None
+        return plan_trie(self.key_size, self.entry_size, self.size) if self.kind is TableKind.LPM else None
 
     @property
     def default_map(self) -> str:

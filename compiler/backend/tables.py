@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import meters
+from rackplane.compiler.backend import meters, profiles
 from rackplane.compiler.backend.access import mask, matches, number, storage_type, value_type, within, write_bits
-from rackplane.compiler.backend.context import Fx, local_name, unsupported
+from rackplane.compiler.backend.context import Fx, local_name
 from rackplane.compiler.backend.exprs import expr, named
 from rackplane.compiler.backend.places import locate, write
 from rackplane.compiler.backend.tableplan import MAX_MASK_GROUPS, TablePlan
@@ -24,7 +24,8 @@ def maps(plan: TablePlan) -> Iterator[str]:
     """The definitions of the maps that a table lives in, and its initial default action."""
     yield from _entry_maps(plan)
     if plan.default_map:
-        yield f"DEFINE_MAP({plan.default_map}, BPF_MAP_TYPE_ARRAY, 0, u32, struct {plan.name}_value, 1);"
+        yield f"struct {plan.name}_action {{ u8 b[{plan.value_size}]; }};"
+        yield f"DEFINE_MAP({plan.default_map}, BPF_MAP_TYPE_ARRAY, 0, u32, struct {plan.name}_action, 1);"
     if plan.hits_map:
         yield f'u64 {plan.name}_hits[{plan.size + 1}] SEC("{plan.hits_map}");'
     if plan.kind is not TableKind.CODE:
@@ -34,7 +35,7 @@ def maps(plan: TablePlan) -> Iterator[str]:
 
 
 def _entry_maps(plan: TablePlan) -> Iterator[str]:
-    yield f"struct {plan.name}_value {{ u8 b[{plan.value_size}]; }};"
+    yield f"struct {plan.name}_value {{ u8 b[{plan.entry_size}]; }};"
     name, size = plan.name, plan.size
     flags = "BPF_F_NO_PREALLOC" if plan.kind is TableKind.LPM or size > _LARGE else "0"
     if plan.kind is TableKind.HASH:
@@ -46,7 +47,7 @@ def _entry_maps(plan: TablePlan) -> Iterator[str]:
         yield f"DEFINE_MAP({name}, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, u32, struct line, {trie.lines});"
         values = f"struct {name}_value, {trie.values}"
         yield f"DEFINE_MAP({name}_values, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, u32, {values});"
-        yield f"DEFINE_TRIE({name}, {words}, {trie.root_bits}, {trie.levels}, {plan.value_size // 8});"
+        yield f"DEFINE_TRIE({name}, {words}, {trie.root_bits}, {trie.levels}, {plan.entry_size // 8});"
     elif plan.kind is TableKind.LPM:
         yield f"struct {name}_key {{ u32 prefix_len; u8 b[{plan.key_size}]; }};"
         yield f"DEFINE_MAP({name}, BPF_MAP_TYPE_LPM_TRIE, {flags}, struct {name}_key, struct {name}_value, {size});"
@@ -58,7 +59,7 @@ def _entry_maps(plan: TablePlan) -> Iterator[str]:
         masks = f"struct {name}_mask, {2 * MAX_MASK_GROUPS}"
         yield f"DEFINE_MAP({name}_masks, BPF_MAP_TYPE_ARRAY, 0, u32, {masks});"
         yield f"DEFINE_MAP({name}_active, BPF_MAP_TYPE_ARRAY, 0, u32, struct mask_groups, 1);"
-        yield f"DEFINE_MATCH({name}, {plan.key_size // 4}, {plan.value_size // 4}, {MAX_MASK_GROUPS});"
+        yield f"DEFINE_MATCH({name}, {plan.key_size // 4}, {plan.entry_size // 4}, {MAX_MASK_GROUPS});"
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,6 @@ class _Apply:
 
 def apply(fx: Fx, plan: TablePlan, stmt: ir.ApplyTable, body: EmitBody) -> None:
     """Statements for table.apply(): look up, run the action, and report hit and action."""
-    if plan.table.implementation:
-        raise unsupported(f"an action profile or selector (of table {plan.table.name})", stmt.span)
     job = _Apply(plan, stmt, body)
     with fx.out.block():
         if plan.kind is TableKind.CODE:
@@ -94,15 +93,21 @@ def _apply_map(fx: Fx, job: _Apply) -> None:
     plan = job.plan
     _look_up(fx, plan)
     _report(fx, job.stmt.hit, "value != NULL")
-    if plan.has_handles:
-        with fx.out.block("if (value)"):
+    if plan.has_handles or plan.table.implementation:
+        with fx.out.block("if (value)", "} else {"):
             _direct_resources(fx, plan, "VALUE(value, u32, 4)")
+            if plan.table.implementation:
+                profiles.resolve(fx, plan)
+    else:
+        fx.out.line("if (!value) {")
+    fx.out.indent += 1
     if plan.default_map:
-        with fx.out.block("if (!value)"):
-            _load_default(fx, plan, "value")
+        _load_default(fx, plan, "value")
         fx.out.line(f"if (!value || !VALUE(value, u32, 0)) value = (const u8 *){plan.name}_initial;")
     else:
-        fx.out.line(f"if (!value) value = (const u8 *){plan.name}_initial;")
+        fx.out.line(f"value = (const u8 *){plan.name}_initial;")
+    fx.out.indent -= 1
+    fx.out.line("}")
     fx.out.line("const u32 action = VALUE(value, u32, 0);")
     _report(fx, job.stmt.action, "action - 1")
     _switch(fx, job, lambda n, p: f"VALUE(value, {storage_type(p.width)}, {p.offset})")

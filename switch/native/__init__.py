@@ -1,4 +1,4 @@
-"""The switch's library of C: what writes tables that XDP programs read in shared memory."""
+"""The switch's library of C: tables in shared memory, and the decoding of updates."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from rackplane.compiler.native import NativeBuildError, NativeLibrary
 from rackplane.switch.errors import SwitchError
 
 _FOLDER = Path(__file__).resolve().parent
-_U32P = ct.POINTER(ct.c_uint32)
 _PROTOTYPES: dict[str, tuple[object, tuple[object, ...]]] = {
     "trie_new": (ct.c_void_p, (ct.c_void_p, ct.c_uint32, ct.c_uint32, ct.c_uint32)),
     "trie_free": (None, (ct.c_void_p,)),
-    "trie_change": (ct.c_uint32, (ct.c_void_p, ct.c_char_p, ct.c_uint32, _U32P, ct.c_char_p, ct.c_uint32)),
+    "trie_change": (ct.c_uint32, (ct.c_void_p, ct.c_char_p, ct.c_uint32, ct.c_void_p, ct.c_char_p, ct.c_uint32)),
+    "decode_updates": (
+        None,
+        (ct.c_void_p, ct.c_char_p, ct.c_void_p, ct.c_uint32, ct.c_void_p, ct.c_char_p, ct.c_char_p),
+    ),
 }
 
 

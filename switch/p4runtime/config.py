@@ -119,6 +119,12 @@ class PipelineConfigs:
             response.config.p4_device_config = current.message.p4_device_config
         return response
 
+    def links_changed(self) -> None:
+        """Let the programs look at the ports that they watch."""
+        for config in (self._committed, self._saved):
+            if config is not None:
+                config.pipeline.ports_changed()
+
     def close(self) -> None:
         """Drop a config that was saved and never committed; the device drops the committed one."""
         if self._saved:

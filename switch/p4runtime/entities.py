@@ -9,6 +9,7 @@ from finsy.proto import p4r
 
 from rackplane.switch.errors import Code, RequestError, invalid, not_found
 from rackplane.switch.pipeline import Pipeline
+from rackplane.switch.profiles import ActionProfile
 from rackplane.switch.replication import ReplicationEntries
 
 UPDATE_TYPES = {p4r.Update.INSERT: "INSERT", p4r.Update.MODIFY: "MODIFY", p4r.Update.DELETE: "DELETE"}
@@ -39,6 +40,8 @@ class Entities:
             "direct_counter_entry": EntityKind(self._write_direct_counter, _saved_by_table),
             "meter_entry": EntityKind(self._write_meter, self._save_meter),
             "direct_meter_entry": EntityKind(self._write_direct_meter, _saved_by_table),
+            "action_profile_member": EntityKind(self._write_member, self._save_member),
+            "action_profile_group": EntityKind(self._write_group, self._save_group),
             "register_entry": EntityKind(self._write_register, self._save_register),
             "digest_entry": EntityKind(pipeline.digests.write, self._save_digest),
             "packet_replication_engine_entry": EntityKind(self._write_replication, self._save_replication),
@@ -110,6 +113,42 @@ class Entities:
             raise no_such("table", entry.table_entry.table_id, self._pipeline.tables)
         _only_modify(update, "a direct meter")
         table.set_meter(entry)
+
+    # Action profiles
+
+    def _write_member(self, update: p4r.Update) -> None:
+        profile = self._profile(update.entity.action_profile_member.action_profile_id)
+        change = {
+            p4r.Update.INSERT: profile.insert_member,
+            p4r.Update.MODIFY: profile.modify_member,
+            p4r.Update.DELETE: profile.delete_member,
+        }
+        change[update.type](update.entity)
+
+    def _save_member(self, update: p4r.Update) -> Undo:
+        entry = update.entity.action_profile_member
+        profile = self._pipeline.profiles.get(entry.action_profile_id)
+        return profile.snapshot_member(entry.member_id) if profile else nothing_to_undo
+
+    def _write_group(self, update: p4r.Update) -> None:
+        profile = self._profile(update.entity.action_profile_group.action_profile_id)
+        change = {
+            p4r.Update.INSERT: profile.insert_group,
+            p4r.Update.MODIFY: profile.modify_group,
+            p4r.Update.DELETE: profile.delete_group,
+        }
+        change[update.type](update.entity)
+
+    def _save_group(self, update: p4r.Update) -> Undo:
+        entry = update.entity.action_profile_group
+        profile = self._pipeline.profiles.get(entry.action_profile_id)
+        return profile.snapshot_group(entry.group_id) if profile else nothing_to_undo
+
+    def _profile(self, profile_id: int) -> ActionProfile:
+        profile = self._pipeline.profiles.get(profile_id)
+        if profile is None:
+            raise no_such("action profile", profile_id, self._pipeline.profiles)
+        return profile
 
     # Registers
 

@@ -21,6 +21,7 @@ from rackplane.switch.p4runtime.roles import FULL, Access
 from rackplane.switch.p4runtime.status import BatchError
 from rackplane.switch.p4runtime.wire import varint
 from rackplane.switch.pipeline import Pipeline
+from rackplane.switch.profiles import ActionProfile
 from rackplane.switch.tables import Table
 
 CHUNK_BYTES = 256 << 10
@@ -85,8 +86,8 @@ class _Selector:
             "direct_counter_entry": self._direct_counters,
             "register_entry": self._registers,
             "packet_replication_engine_entry": self._replication,
-            "action_profile_member": _nothing,
-            "action_profile_group": _nothing,
+            "action_profile_member": self._members,
+            "action_profile_group": self._groups,
             "meter_entry": self._meters,
             "direct_meter_entry": self._direct_meters,
             "value_set_entry": _nothing,
@@ -156,6 +157,24 @@ class _Selector:
             raise not_found(f"there is no counter with id {wanted.counter_id}")
         chosen = [known[wanted.counter_id]] if wanted.counter_id else list(known.values())
         return _serialized([counter.read(wanted) for counter in chosen])
+
+    def _members(self, entity: p4r.Entity) -> Iterable[bytes]:
+        wanted = entity.action_profile_member
+        profiles = self._profiles(wanted.action_profile_id, wanted.member_id)
+        return [wire for profile in profiles for wire in profile.select_members(wanted.member_id)]
+
+    def _groups(self, entity: p4r.Entity) -> Iterable[bytes]:
+        wanted = entity.action_profile_group
+        profiles = self._profiles(wanted.action_profile_id, wanted.group_id)
+        return [wire for profile in profiles for wire in profile.select_groups(wanted.group_id)]
+
+    def _profiles(self, profile_id: int, number: int) -> list[ActionProfile]:
+        known = self._pipeline.profiles
+        if profile_id and profile_id not in known:
+            raise not_found(f"there is no action profile with id {profile_id}")
+        if number and not profile_id:
+            raise invalid("without an action_profile_id no member or group can be named")
+        return [known[profile_id]] if profile_id else list(known.values())
 
     def _registers(self, entity: p4r.Entity) -> Iterable[bytes]:
         wanted, known = entity.register_entry, self._pipeline.registers

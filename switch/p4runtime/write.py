@@ -14,9 +14,9 @@ from google.protobuf.message import DecodeError
 
 from rackplane.switch.errors import BpfError, Code, RequestError, SwitchError, invalid
 from rackplane.switch.p4runtime.entities import UPDATE_TYPES, Entities, Undo, no_type
+from rackplane.switch.p4runtime.plain import PlainDecoder
 from rackplane.switch.p4runtime.roles import FULL, Access
 from rackplane.switch.p4runtime.status import BatchError
-from rackplane.switch.p4runtime.templates import Templates
 from rackplane.switch.pipeline import Pipeline
 from rackplane.switch.tables import Table
 
@@ -26,12 +26,13 @@ _ATOMICITY = p4r.WriteRequest
 
 
 class Writer:
-    """Applies batches to one program, and learns from them."""
+    """Applies batches to one program."""
 
-    def __init__(self, pipeline: Pipeline, templates: Templates | None = None) -> None:
+    def __init__(self, pipeline: Pipeline, plain: PlainDecoder | None = None) -> None:
         self._pipeline = pipeline
         self._entities = Entities(pipeline)
-        self._templates = templates or Templates()
+        unguarded = (t for number, t in pipeline.tables.items() if not pipeline.guards.concern(number))
+        self._plain = plain or PlainDecoder(unguarded)
 
     def write(self, atomicity: int, updates: Sequence[bytes], access: Access = FULL) -> None:
         """Apply serialized updates; raise BatchError when any failed, RequestError when none was tried."""
@@ -41,7 +42,7 @@ class Writer:
             )
         _check_atomicity(atomicity, len(updates))
         all_or_none = atomicity != _ATOMICITY.CONTINUE_ON_ERROR
-        batch = _Batch(self._pipeline, self._entities, self._templates, updates, all_or_none)
+        batch = _Batch(self._pipeline, self._entities, self._plain, updates, all_or_none)
         batch.access = access
         batch.apply()
         batch.flush()
@@ -64,6 +65,11 @@ def _check_atomicity(atomicity: int, count: int) -> None:
         )
 
 
+def _not_plain(index: int) -> Table | None:
+    """Every update goes the ordinary way: a role's access is checked there."""
+    return None
+
+
 def _parse(data: bytes) -> p4r.Update:
     update = p4r.Update()
     try:
@@ -80,7 +86,7 @@ class _Batch:
         self,
         pipeline: Pipeline,
         entities: Entities,
-        templates: Templates,
+        plain: PlainDecoder,
         updates: Sequence[bytes],
         undoable: bool,
     ) -> None:
@@ -89,7 +95,7 @@ class _Batch:
         self._pipeline = pipeline
         self._guards = pipeline.guards
         self._entities = entities
-        self._templates = templates
+        self._plain = plain
         self._updates = updates
         self._undoable = undoable
         self._tried = 0
@@ -98,11 +104,12 @@ class _Batch:
 
     def apply(self) -> None:
         """Try every update."""
-        by_template, touch, full = self._templates.apply, self._touched.add, self.access.ids is None
+        plain = self._plain.decode(self._updates).apply if self.access.ids is None else _not_plain
+        touch = self._touched.add
         for index, data in enumerate(self._updates):
             self._tried = index
             try:
-                table = by_template(data) if full else None
+                table = plain(index)
                 if table is None:
                     self._one(data)
                 else:
@@ -154,8 +161,6 @@ class _Batch:
             self._other(update)
         else:
             self._entry(update, table)
-            if not self._guards.concern(table.layout.id):
-                self._templates.learn(data, table)
         if change:
             self._guards.made(change)
 

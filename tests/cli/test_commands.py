@@ -154,6 +154,23 @@ def test_compile_reports_errors_as_json(tmp_path: Path) -> None:
     assert report["diagnostics"][0]["span"]["line"] in (2, 3)
 
 
+@pytest.mark.parametrize("cached", [False, True])
+def test_compile_shows_warnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: bool) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = tmp_path / "warned.p4"
+    frame = Path(__file__).parents[1] / "compiler" / "programs"
+    text = "control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) { apply {} }"
+    text = f'#include "frame.p4"\n#warning old\n{text}\nV1Switch(P(), V(), I(), E(), C(), D()) main;\n'
+    source.write_text(text)
+    command = ("compile", str(source), "-I", str(frame), "-o", str(tmp_path / "out"))
+    for _ in range(2 if cached else 1):
+        result = run(*command)
+    assert result.exit_code == 0
+    assert f"{source}:2:2: warning: #warning old" in result.stderr
+    report = json.loads(run(*command, "--json").stdout)
+    assert [d["severity"] for d in report["diagnostics"]] == ["warning"]
+
+
 def test_compile_of_a_missing_file(tmp_path: Path) -> None:
     result = run("compile", str(tmp_path / "none.p4"))
     assert result.exit_code == 1

@@ -11,6 +11,7 @@ from finsy.proto import p4i, p4r
 from rackplane.compiler.driver import compile_program, default_cache
 from rackplane.switch import libbpf, pipeline
 from rackplane.switch.errors import Code
+from rackplane.switch.fanout import Devices
 from rackplane.switch.maps import SharedMemory
 from rackplane.switch.p4runtime import read
 from rackplane.switch.p4runtime.status import BatchError
@@ -29,7 +30,7 @@ class Lab:
     def __init__(self, name: str, ports: dict[int, Port] | None = None) -> None:
         bundle = compile_program(FIXTURES / f"{name}.p4", cache=default_cache()).bundle
         self.info = p4i.P4Info.FromString(bundle.p4info)
-        self.pipeline = pipeline.load(bundle.object, bundle.manifest, self.info, ports or {})
+        self.pipeline = pipeline.load(bundle.object, bundle.manifest, self.info, Devices(ports or {}))
         self.writer = Writer(self.pipeline)
         maps = bundle.manifest.maps
         SharedMemory(self.pipeline.loaded.map(maps.ports)).words(2, LOOPBACK + 1)[LOOPBACK] = PORT + 1

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,9 +102,9 @@ class Links:
         self.hosts[port] = Host(namespace)
         return self.hosts[port]
 
-    def wait_up(self) -> None:
+    def wait_up(self, ports: Iterable[int] | None = None) -> None:
         deadline = time.monotonic() + 5
-        for name in self.ports.values():
+        for name in self.ports.values() if ports is None else [self.ports[n] for n in ports]:
             while Path(f"/sys/class/net/{name}/operstate").read_text().strip() != "up":
                 assert time.monotonic() < deadline, f"{name} does not come up"
                 time.sleep(0.01)

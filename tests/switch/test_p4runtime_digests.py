@@ -15,6 +15,7 @@ from rackplane.switch import libbpf
 from rackplane.switch import pipeline as pipelines
 from rackplane.switch.digestdata import DigestCodec
 from rackplane.switch.errors import BundleError
+from rackplane.switch.fanout import Devices
 from rackplane.switch.maps import SharedMemory
 
 SECOND = 10**9
@@ -177,7 +178,7 @@ def test_a_new_primary_is_told_again(
 @pytest.mark.root
 def test_a_full_ring_drops_and_counts(learning: CompiledProgram) -> None:
     """Digests that nobody reads for a while: those that do not fit are counted, and packets go on."""
-    loaded = pipelines.load(learning.image, learning.manifest, learning.p4info, {})
+    loaded = pipelines.load(learning.image, learning.manifest, learning.p4info, Devices({}))
     try:
         maps = learning.manifest.maps
         SharedMemory(loaded.loaded.map(maps.ports)).words(2, maps.max_ifindex)[LOOPBACK] = 2

@@ -1,4 +1,4 @@
-"""Updates done by templates end as those done the ordinary way: same entries, same kernel maps, same errors."""
+"""Plain updates end as those done the ordinary way: same entries, same kernel maps, same errors."""
 
 from __future__ import annotations
 
@@ -13,29 +13,22 @@ from hypothesis import strategies as st
 
 from rackplane.switch import pipeline
 from rackplane.switch.errors import RequestError
+from rackplane.switch.fanout import Devices
+from rackplane.switch.p4runtime.plain import PlainDecoder
 from rackplane.switch.p4runtime.status import BatchError
-from rackplane.switch.p4runtime.templates import Templates
 from rackplane.switch.p4runtime.wire import fields, split_write_request, varint
 from rackplane.switch.p4runtime.write import Writer
 from rackplane.switch.pipeline import Pipeline
-from rackplane.switch.tables import Table
 
 INSERT, MODIFY, DELETE = p4r.Update.INSERT, p4r.Update.MODIFY, p4r.Update.DELETE
 
 
 @pytest.fixture(scope="module")
 def twins(basic_object: bytes) -> Iterator[tuple[Pipeline, Pipeline]]:
-    pair = [pipeline.load(basic_object, basic.manifest(), basic.p4info(), {}) for _ in range(2)]
+    pair = [pipeline.load(basic_object, basic.manifest(), basic.p4info(), Devices({})) for _ in range(2)]
     yield pair[0], pair[1]
     for each in pair:
         each.close()
-
-
-class Forgetful(Templates):
-    """Templates that never learn: every update goes the ordinary way."""
-
-    def learn(self, update: bytes, table: Table) -> None:
-        pass
 
 
 addresses = st.sampled_from([0, 1, 0xFF, 0x100, 0x0A000000, 0x0A000001, 0x0AFF0000, 0xFFFFFFFF])
@@ -85,32 +78,84 @@ def contents(program: Pipeline) -> list[object]:
     return found
 
 
+def both_ways(twins: tuple[Pipeline, Pipeline], data: list[bytes], atomicity: int) -> None:
+    quick, ordinary = Writer(twins[0]), Writer(twins[1], PlainDecoder(()))
+    assert outcome(quick, data, atomicity) == outcome(ordinary, data, atomicity)
+    assert contents(twins[0]) == contents(twins[1])
+
+
 @pytest.mark.root
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.lists(updates(), min_size=1, max_size=12), st.sampled_from([0, 0, 1])), max_size=8))
-def test_templates_change_nothing(
+def test_plain_updates_change_nothing(
     twins: tuple[Pipeline, Pipeline], batches: list[tuple[list[p4r.Update], int]]
 ) -> None:
-    quick, plain = Writer(twins[0]), Writer(twins[1], Forgetful())
     for batch, atomicity in batches:
-        data = [u.SerializeToString() for u in batch]
-        assert outcome(quick, data, atomicity) == outcome(plain, data, atomicity)
-        assert contents(twins[0]) == contents(twins[1])
+        both_ways(twins, [u.SerializeToString() for u in batch], atomicity)
+
+
+def mangled(data: bytes, at: int, how: int) -> bytes:
+    """An update with something that protobuf would not write, or nothing that it reads."""
+    at %= len(data)
+    return [
+        data[:at],
+        data[:at] + bytes((data[at] ^ 1 << how % 8,)) + data[at + 1 :],
+        data[:at] + data[at + 1 :],
+        data[:at] + bytes((how,)) + data[at:],
+        data[:2] + b"\x12" + bytes((data[3] | 0x80, 0)) + data[4:],
+        data + b"\xf8\x07\x01",
+        data + data,
+        data[2:] + data[:2],
+    ][how % 8]
 
 
 @pytest.mark.root
-def test_templates_are_used(twins: tuple[Pipeline, Pipeline]) -> None:
-    """What is said above would be empty if no update went by a template."""
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(updates(), st.booleans(), st.integers(0, 200), st.integers(0, 255)), min_size=1, max_size=12)
+)
+def test_mangled_updates_change_nothing(
+    twins: tuple[Pipeline, Pipeline], batch: list[tuple[p4r.Update, bool, int, int]]
+) -> None:
+    wires = [(u.SerializeToString(), odd, at, how) for u, odd, at, how in batch]
+    both_ways(twins, [mangled(data, at, how) if odd and data else data for data, odd, at, how in wires], 0)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("entity", "kinds", "plain"),
+    [
+        (p4.l2(0x0A_0000_0001, 2), (INSERT, MODIFY, DELETE), True),
+        (p4.l2(0x0A_0000_0001, 511), (INSERT, MODIFY, DELETE), True),
+        (p4.l2(0x0A_0000_0001, 512), (INSERT, MODIFY), False),
+        (p4.l2(1 << 48, 2), (INSERT, MODIFY, DELETE), False),
+        (p4.route(0x0A000000, 8, 2), (INSERT, MODIFY, DELETE), True),
+        (p4.route(0x0A0B0C00, 23, 2), (INSERT, MODIFY, DELETE), True),
+        (p4.route(0x0A0B0D00, 23, 2), (INSERT, MODIFY, DELETE), False),
+        (p4.route(0x0A0B0C0D, 32, 2), (INSERT, MODIFY, DELETE), True),
+        (p4.route(0x0A0B0C0D, 33, 2), (INSERT, MODIFY, DELETE), False),
+        (p4.route(0, 0, 2), (INSERT, MODIFY, DELETE), True),
+    ],
+)
+def test_what_is_plain(
+    twins: tuple[Pipeline, Pipeline], entity: p4r.Entity, kinds: tuple[p4r.Update.Type.ValueType, ...], plain: bool
+) -> None:
+    """What is said above would be empty if no update were plain."""
+    decoder = PlainDecoder(twins[0].tables.values())
+    found = decoder.decode([p4r.Update(type=kind, entity=entity).SerializeToString() for kind in kinds]).found
+    assert [bool(row[0]) for row in found] == [plain] * len(kinds)
+
+
+@pytest.mark.root
+def test_an_update_is_plain_only_where_it_can_be_done(twins: tuple[Pipeline, Pipeline]) -> None:
     table = twins[0].tables[basic.L2]
-    templates = Templates()
-    first, second = (
-        p4r.Update(type=INSERT, entity=p4.l2(0x0A_0000_0000 + i, 2)).SerializeToString() for i in range(2)
-    )
-    table.insert(p4r.Update.FromString(first).entity)
-    assert templates.apply(second) is None
-    templates.learn(first, table)
-    assert templates.apply(second) is table
-    assert templates.apply(second) is None, "it exists by now"
+    data = [
+        p4r.Update(type=kind, entity=p4.l2(0x0B_0000_0001, 2)).SerializeToString()
+        for kind in (DELETE, INSERT, INSERT, MODIFY, DELETE, DELETE)
+    ]
+    batch = PlainDecoder(twins[0].tables.values()).decode(data)
+    done = [batch.apply(n) for n in range(len(data))]
+    assert done == [None, table, None, table, table, None]
     table.flush()
     table.commit()
 
