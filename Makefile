@@ -10,7 +10,7 @@ ROOMS := benchmarks cli compiler control ebpf experiments hosts p4src src switch
 AS_ROOT := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo --preserve-env=PATH,CI,PYTHONUNBUFFERED)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean setup-run setup-test setup-bench
+.PHONY: help demo test lint bench fuzz clean setup-run setup-test setup-bench
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## */  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,6 +31,9 @@ lint: setup-test  ## check format, style and types
 
 bench: setup-bench  ## measure the memory path on this machine
 	@$(AS_ROOT) $(BIN)/rackplane bench memory
+
+fuzz: setup-run  ## send a million made-up packets through each of the switch's programs (FUZZ="l2 --packets 1000 ..." adds options)
+	@$(AS_ROOT) $(BIN)/rackplane fuzz $(FUZZ)
 
 clean:  ## remove what was built and installed here (.venv, build); Debian packages stay
 	@$(AS_ROOT) rm -rf .venv .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -25,6 +25,7 @@ VERBS = {
     "shell": Verb("shell:shell", "Open p4runtime-shell on the running switch."),
     "ctl": Verb("ctl:ctl", "Commands of the control planes: ctl mind alloc, free, protect, regions, stats."),
     "bench": Verb("bench:bench", "Benchmarks against peers, in one run: bench memory, bench switch."),
+    "fuzz": Verb("fuzz:fuzz_", "Send made-up packets through the switch's programs and check what comes of it."),
     "compile": Verb("compile:compile_", "Compile a P4 program to XDP; errors show file, line and column."),
     "stf": Verb("stf:stf", "Run STF packet tests on --target xdp or bmv2."),
     "systems": Verb(
