@@ -36,6 +36,7 @@ _WITNESSES = 300
 _START_S = 30
 _VA = 14 + 20 + 8 + 12
 """Where the address of a request is: behind Ethernet, IPv4, UDP and BTH."""
+_DIRECTORY = ".directory.slots"
 _VERDICTS = ("aborted", "drop", "pass", "tx", "redirect")
 _REDIRECT = _VERDICTS.index("redirect")
 _STATELESS: dict[str, Rule] = {"l2": unchanged, "router": routed}
@@ -133,11 +134,12 @@ class _Fuzz:
         return {t.name: sorted(e.wire for e in t.entries.values()) for t in self._pipeline.tables.values()}
 
     def _check_registers(self) -> None:
+        """The directory is the only register of these programs: whatever packets made of it must be states."""
         for register in self._pipeline.registers.values():
-            values = {register.get(index) for index in range(register.layout.size)}
-            if register.layout.name.endswith("directory"):
-                for value in values:
-                    _check_directory(value)
+            if not register.layout.name.endswith(_DIRECTORY):
+                raise FuzzError(f"nobody has said what the register {register.layout.name} may hold")
+            for value in {register.get(index) for index in range(register.layout.size)}:
+                _check_directory(value)
 
 
 def _seeds(subject: Subject, flow: Flow) -> list[bytes]:
