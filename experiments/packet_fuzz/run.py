@@ -22,7 +22,6 @@ from rackplane.control.mind.directory import Entry
 from rackplane.experiments.packet_fuzz.packets import PacketMaker
 from rackplane.experiments.packet_fuzz.rules import Bounded, Rule, emitted_bytes, routed, unchanged
 from rackplane.experiments.switch_speed import bed
-from rackplane.experiments.switch_speed.kernel import send_live
 from rackplane.experiments.switch_speed.subjects import DEVICE_ID, Subject
 from rackplane.experiments.switch_speed.traffic import Flow
 from rackplane.switch import deviceconfig, libbpf, netns
@@ -113,7 +112,7 @@ class _Fuzz:
             frame, port = self._maker.make(), self._chance.choice(self._ports)
             lengths.add(len(frame))
             if number % _LIVE_SHARE == 0:
-                send_live(program, frame, port, 1)
+                libbpf.send_live(program, frame, port, 1)
                 live += 1
                 continue
             verdict, after, _ = libbpf.test_run(program, frame, 1, port)
