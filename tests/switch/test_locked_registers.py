@@ -13,6 +13,7 @@ from finsy.proto import p4r
 from rackplane.switch import libbpf, lockedregisters
 from rackplane.switch import pipeline as pipelines
 from rackplane.switch.errors import SwitchError
+from rackplane.switch.fanout import Devices
 from rackplane.switch.maps import SharedMemory
 from rackplane.switch.registers import RegisterArray
 
@@ -25,7 +26,7 @@ ROUNDS = 8000
 @pytest.fixture(scope="module")
 def loaded(learning: CompiledProgram) -> Iterator[pipelines.Pipeline]:
     """learning.p4 in the kernel; frames come from the loopback interface as port 1."""
-    made = pipelines.load(learning.image, learning.manifest, learning.p4info, {})
+    made = pipelines.load(learning.image, learning.manifest, learning.p4info, Devices({}))
     maps = learning.manifest.maps
     SharedMemory(made.loaded.map(maps.ports)).words(2, maps.max_ifindex)[LOOPBACK] = 2
     yield made
