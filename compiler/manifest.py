@@ -259,6 +259,26 @@ class ProfileLayout:
 
 
 @dataclass(frozen=True)
+class ValueSetLayout:
+    """A parser value set. Fields lie at byte offsets of a key of `words` words of 64 bits, most significant first.
+
+    active   .bss section of a u64: the number of members in the upper half, where they are in the lower
+    map      HASH of 2 * size elements, for sets of exact fields: u64 generation (the lower half), the key; or empty
+    members  .bss section of 2 * size members, for others: per word value and mask, or a range's low and high end:
+             u64 first[words], u64 second[words]; the lower half is the first member in use; or empty
+    """
+
+    id: int
+    name: str
+    size: int
+    words: int
+    fields: tuple[KeyField, ...]
+    active: str
+    map: str
+    members: str
+
+
+@dataclass(frozen=True)
 class PacketHeader:
     """The packet_in or packet_out header: (metadata id, name, width) in wire order, padding fields with id 0."""
 
@@ -323,6 +343,7 @@ class Manifest:
     digest_maps: DigestMaps | None = None
     meters: tuple[MeterLayout, ...] = ()
     profiles: tuple[ProfileLayout, ...] = ()
+    value_sets: tuple[ValueSetLayout, ...] = ()
     packet_in: PacketHeader | None = None
     packet_out: PacketHeader | None = None
     loop_program: str = ""

@@ -204,20 +204,26 @@ class TernaryCodec:
 
 
 def _choices(match: p4r.FieldMatch, field: KeyField) -> list[tuple[int, int]]:
+    first, second = bounds(match, field)
+    return prefixes(first, second, field.width) if field.kind == "range" else [(first, second)]
+
+
+def bounds(match: p4r.FieldMatch, field: KeyField) -> tuple[int, int]:
+    """Return value and mask of what a match field matches, or for a range its low and its high end."""
     kind, label = match.WhichOneof("field_match_type"), f"match field {field.name}"
     if kind != field.kind:
         raise invalid(f"{label} must be given as {field.kind}, not as {kind or 'nothing'}")
     full = (1 << field.width) - 1
     if kind == "exact":
-        return [(_number(match.exact, "value", field, label), full)]
+        return _number(match.exact, "value", field, label), full
     if kind == "optional":
-        return [(_number(match.optional, "value", field, label), full)]
+        return _number(match.optional, "value", field, label), full
     if kind == "lpm":
         value, length = _number(match.lpm, "value", field, label), match.lpm.prefix_len
         _check_prefix(value, length, field.width, label)
-        return [(value, full ^ ((1 << (field.width - length)) - 1))]
+        return value, full ^ ((1 << (field.width - length)) - 1)
     if kind == "ternary":
-        return [_ternary(match, field, label)]
+        return _ternary(match, field, label)
     return _range(match, field, label)
 
 
@@ -231,14 +237,14 @@ def _ternary(match: p4r.FieldMatch, field: KeyField, label: str) -> tuple[int, i
     return value, mask
 
 
-def _range(match: p4r.FieldMatch, field: KeyField, label: str) -> list[tuple[int, int]]:
+def _range(match: p4r.FieldMatch, field: KeyField, label: str) -> tuple[int, int]:
     low = _number(match.range, "low", field, f"the low end of {label}")
     high = _number(match.range, "high", field, f"the high end of {label}")
     if low > high:
         raise invalid(f"{label} is the empty range {low}..{high}")
     if low == 0 and high == (1 << field.width) - 1:
         raise invalid(f"{label} covers every value; leave the field out to match everything")
-    return prefixes(low, high, field.width)
+    return low, high
 
 
 def _number(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from finsy.proto import p4i
 
 from rackplane.compiler.manifest import Manifest, MeterLayout, ProfileLayout, TableKind, TableLayout
-from rackplane.switch import digests, loader
+from rackplane.switch import digests, loader, valuesets
 from rackplane.switch.actions import ActionCodecs
 from rackplane.switch.counters import DirectCounters, IndexedCounter
 from rackplane.switch.digests import Digests
@@ -31,6 +31,7 @@ from rackplane.switch.replication import CloneSessions, MulticastGroups, Replica
 from rackplane.switch.tables import Table, TableParts
 from rackplane.switch.trie import Trie
 from rackplane.switch.validate import check_manifest, tables_by_id
+from rackplane.switch.valuesets import ValueSet
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Pipeline:
     counters: dict[int, IndexedCounter] = field(default_factory=dict)
     meters: dict[int, IndexedMeter] = field(default_factory=dict)
     profiles: dict[int, ActionProfile] = field(default_factory=dict)
+    value_sets: dict[int, ValueSet] = field(default_factory=dict)
     port_states: PortStates = field(default_factory=lambda: PortStates({}))
     registers: dict[int, RegisterArray] = field(default_factory=dict)
     drops: PerCpuCounters | None = None
@@ -140,6 +142,8 @@ def _build(manifest: Manifest, p4info: p4i.P4Info, loaded: LoadedObject, devices
     pipeline.port_states = PortStates(devices.ports)
     for profile in manifest.profiles:
         pipeline.profiles[profile.id] = _profile(profile, p4info, loaded, pipeline.port_states)
+    for value_set in manifest.value_sets:
+        pipeline.value_sets[value_set.id] = valuesets.build(value_set, loaded.map)
     for position, register in enumerate(manifest.registers):
         access = LockedAccess(manifest, position, loaded.registers_fd) if register.locked else None
         pipeline.registers[register.id] = RegisterArray(register, SharedMemory(loaded.map(register.map)), access)

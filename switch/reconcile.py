@@ -32,6 +32,7 @@ def carry_over(old: Pipeline, new: Pipeline) -> None:
     _carry_registers(old, new)
     _carry_counters(old, new)
     _carry_meters(old, new)
+    _carry_value_sets(old, new)
 
 
 def _carry_entries(old: Table, new: Table | None) -> None:
@@ -71,6 +72,16 @@ def _carry_profiles(old: Pipeline, new: Pipeline) -> None:
         for group in profile.groups.values():
             with _must_fit(f"group {group.id} of {profile.name}"):
                 target.insert_group(p4r.Entity.FromString(group.wire))
+
+
+def _carry_value_sets(old: Pipeline, new: Pipeline) -> None:
+    for set_id, value_set in old.value_sets.items():
+        entity = p4r.Entity.FromString(value_set.wire)
+        if set_id in new.value_sets:
+            with _must_fit(f"value set {value_set.layout.name}"):
+                new.value_sets[set_id].write(entity)
+        elif entity.value_set_entry.members:
+            raise invalid(f"value set {value_set.layout.name} is gone from the new program, but has members")
 
 
 def _carry_registers(old: Pipeline, new: Pipeline) -> None:

@@ -98,6 +98,7 @@ def check_manifest(manifest: Manifest, maps: dict[str, MapInfo]) -> None:
         )
     _check_meters(manifest, checker)
     _check_profiles(manifest, checker)
+    _check_value_sets(manifest, checker)
 
 
 def _check_meters(manifest: Manifest, checker: Checker) -> None:
@@ -134,6 +135,21 @@ def _check_profiles(manifest: Manifest, checker: Checker) -> None:
             raise BundleError(f"table {table.name}: its action profile {table.action_profile} is not one that fits")
         if table.action_profile and table.entries:
             raise BundleError(f"table {table.name}: initial entries cannot name members of an action profile")
+
+
+def _check_value_sets(manifest: Manifest, checker: Checker) -> None:
+    _check_distinct((v.id for v in manifest.value_sets), "value set")
+    for each in manifest.value_sets:
+        purpose, size = f"value set {each.name}", 8 * each.words
+        if not 0 < each.size <= MAX_SIZE or sum(f.size for f in each.fields) != size or not size:
+            raise BundleError(f"{purpose}: {each.size} members of {each.words} words make no sense")
+        if any(not 0 < f.width <= 8 * f.size or f.size % 8 for f in each.fields):
+            raise BundleError(f"{purpose}: its fields do not fit into words")
+        checker.memory(each.active, 8, purpose)
+        if each.map:
+            checker.sized(each.map, MapType.HASH, purpose, 8 + size, 8, 2 * each.size)
+        if each.members:
+            checker.memory(each.members, 2 * each.size * 2 * size, purpose)
 
 
 def _check_switch_maps(maps: SwitchMaps, checker: Checker) -> None:

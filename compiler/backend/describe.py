@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import digests, entrypoints, externs, meters, profileplan, registers
+from rackplane.compiler.backend import digests, entrypoints, externs, meters, profileplan, registers, valuesetplan
 from rackplane.compiler.backend.access import storage_size
 from rackplane.compiler.backend.program import Program
 from rackplane.compiler.backend.tableplan import MAX_MASK_GROUPS, TablePlan, plan_table
@@ -26,6 +26,7 @@ from rackplane.compiler.manifest import (
     TableLayout,
     TernaryMaps,
     TrieMaps,
+    ValueSetLayout,
 )
 
 
@@ -68,6 +69,7 @@ def manifest(described: Described, program: Program) -> Manifest:
         digest_maps=digests.MAPS if pipeline.digests else None,
         meters=tuple(_meters(described)),
         profiles=tuple(_profiles(described)),
+        value_sets=tuple(_value_sets(described)),
         packet_in=_packet_header(headers.get("packet_in")),
         packet_out=_packet_header(headers.get("packet_out")),
         register_program=registers.PROGRAM if program.request_words else "",
@@ -212,6 +214,20 @@ def _profiles(described: Described) -> Iterator[ProfileLayout]:
             values=f"{section}v",
             groups=f"{section}g" if selector else "",
             choices=f"{section}c" if selector else "",
+        )
+
+
+def _value_sets(described: Described) -> Iterator[ValueSetLayout]:
+    for each in valuesetplan.plan(described.pipeline).values():
+        yield ValueSetLayout(
+            id=described.ids[Prefix.VALUE_SET][each.value_set.name],
+            name=each.value_set.name,
+            size=each.size,
+            words=each.words,
+            fields=each.fields,
+            active=f".bss.{each.name}a",
+            map=each.name if each.hashed else "",
+            members="" if each.hashed else f".bss.{each.name}m",
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import places
+from rackplane.compiler.backend import places, valuesets
 from rackplane.compiler.backend.access import matches, within
 from rackplane.compiler.backend.context import Fx, unsupported
 from rackplane.compiler.backend.ctext import identifier
@@ -93,7 +93,7 @@ class ParserWriter:
         with out.at(state.transition.span):
             keys = [(named(self.fx, k), width_of(k)) for k in state.transition.keys]
             for case in state.transition.cases:
-                test = " && ".join(_tests(case, keys, state.transition.span)) or "1"
+                test = " && ".join(_tests(self.fx, case, keys)) or "1"
                 out.line(f"if ({test}) goto {self._label(case.next)};")
             out.line(self.fx.fail("NoMatch"))
 
@@ -222,14 +222,18 @@ def _next_of(header: ir.Place) -> ir.StackNext | None:
     return place if isinstance(place, ir.StackNext) else None
 
 
-def _tests(case: ir.SelectCase, keys: list[tuple[str, int]], span: ir.Span) -> list[str]:
-    tests = []
-    for label, (key, width) in zip(case.labels, keys, strict=False):
-        match label:
-            case ir.ValueSetRef():
-                raise unsupported(f"value set {label.name}", span)
-            case ir.Interval():
-                tests += within(key, width, label.low, label.high)
-            case ir.Masked():
-                tests += matches(key, width, label.value, label.mask)
+def _tests(fx: Fx, case: ir.SelectCase, keys: list[tuple[str, int]]) -> list[str]:
+    """The C conditions of a case; a value set takes as many keys as it has fields."""
+    tests, rest = [], keys
+    for label in case.labels:
+        if isinstance(label, ir.ValueSetRef):
+            plan = fx.facts.value_sets[label.name]
+            mine, rest = rest[: len(plan.fields)], rest[len(plan.fields) :]
+            tests.append(valuesets.contains(fx, plan, mine))
+            continue
+        (key, width), rest = rest[0], rest[1:]
+        if isinstance(label, ir.Interval):
+            tests += within(key, width, label.low, label.high)
+        else:
+            tests += matches(key, width, label.value, label.mask)
     return tests

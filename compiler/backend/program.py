@@ -16,6 +16,8 @@ from rackplane.compiler.backend import (
     profiles,
     registers,
     tables,
+    valuesetplan,
+    valuesets,
 )
 from rackplane.compiler.backend.access import is_wide, storage_type, words
 from rackplane.compiler.backend.atomicity import HelperTest, find_spans
@@ -83,6 +85,7 @@ def generate(
     paths = find_paths(pipeline)
     facts = Facts(pipeline, spilled=_spilled(pipeline) if in_map else {}, in_map=bool(in_map), paths=paths)
     facts.profiles = profileplan.plan(pipeline, plans)
+    facts.value_sets = valuesetplan.plan(pipeline)
     facts.types.shorten(pipeline.standard_metadata, standard_members(pipeline))
     structure = analyse(pipeline)
     per_copy = egress_per_copy(pipeline) or paths.loops
@@ -139,6 +142,21 @@ def _head(out: CWriter, facts: Facts, limits: Limits, wide: set[int]) -> None:
     out.text("\n".join(f"DEFINE_WIDE({n})" for n in sorted(wide)))
 
 
+def _objects(out: CWriter, facts: Facts) -> None:
+    """What the program's digests, value sets, profiles and meters need."""
+    if facts.pipeline.digests:
+        out.text(digests.maps(len(facts.pipeline.digests)))
+        out.text(runtime("digests.h"))
+    if facts.value_sets:
+        out.text(runtime("valuesets.h"))
+        out.text("\n".join(line for each in facts.value_sets.values() for line in valuesets.definitions(each)))
+    if facts.profiles:
+        out.text(runtime("profiles.h"))
+        out.text("\n".join(profiles.definitions(facts.profiles)))
+    if facts.pipeline.meters:
+        out.text(runtime("meters.h"))
+
+
 def _data(out: CWriter, facts: Facts, structure: Structure, members: list[str], slot: list[str]) -> None:
     for definition in facts.types.definitions:
         out.text(definition)
@@ -162,14 +180,7 @@ def _data(out: CWriter, facts: Facts, structure: Structure, members: list[str], 
     if any(f.startswith("lock_") for f in facts.features):
         out.text(runtime("locks.h"))
         out.text(runtime("registers.h"))
-    if facts.pipeline.digests:
-        out.text(digests.maps(len(facts.pipeline.digests)))
-        out.text(runtime("digests.h"))
-    if facts.profiles:
-        out.text(runtime("profiles.h"))
-        out.text("\n".join(profiles.definitions(facts.profiles)))
-    if facts.pipeline.meters:
-        out.text(runtime("meters.h"))
+    _objects(out, facts)
     if slot:
         with out.block("struct slot", "};"):
             out.text("\n".join(slot))

@@ -42,6 +42,7 @@ class Entities:
             "direct_meter_entry": EntityKind(self._write_direct_meter, _saved_by_table),
             "action_profile_member": EntityKind(self._write_member, self._save_member),
             "action_profile_group": EntityKind(self._write_group, self._save_group),
+            "value_set_entry": EntityKind(self._write_value_set, self._save_value_set),
             "register_entry": EntityKind(self._write_register, self._save_register),
             "digest_entry": EntityKind(pipeline.digests.write, self._save_digest),
             "packet_replication_engine_entry": EntityKind(self._write_replication, self._save_replication),
@@ -149,6 +150,20 @@ class Entities:
         if profile is None:
             raise no_such("action profile", profile_id, self._pipeline.profiles)
         return profile
+
+    # Value sets
+
+    def _write_value_set(self, update: p4r.Update) -> None:
+        set_id = update.entity.value_set_entry.value_set_id
+        found = self._pipeline.value_sets.get(set_id)
+        if found is None:
+            raise no_such("value set", set_id, self._pipeline.value_sets)
+        _only_modify(update, "a value set")
+        found.write(update.entity)
+
+    def _save_value_set(self, update: p4r.Update) -> Undo:
+        found = self._pipeline.value_sets.get(update.entity.value_set_entry.value_set_id)
+        return found.snapshot() if found else nothing_to_undo
 
     # Registers
 

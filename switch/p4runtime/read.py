@@ -90,7 +90,7 @@ class _Selector:
             "action_profile_group": self._groups,
             "meter_entry": self._meters,
             "direct_meter_entry": self._direct_meters,
-            "value_set_entry": _nothing,
+            "value_set_entry": self._value_sets,
             "digest_entry": lambda entity: pipeline.digests.wires(entity.digest_entry.digest_id),
         }
 
@@ -176,6 +176,12 @@ class _Selector:
             raise invalid("without an action_profile_id no member or group can be named")
         return [known[profile_id]] if profile_id else list(known.values())
 
+    def _value_sets(self, entity: p4r.Entity) -> Iterable[bytes]:
+        wanted, known = entity.value_set_entry.value_set_id, self._pipeline.value_sets
+        if wanted and wanted not in known:
+            raise not_found(f"there is no value set with id {wanted}")
+        return [known[wanted].wire] if wanted else [each.wire for each in known.values()]
+
     def _registers(self, entity: p4r.Entity) -> Iterable[bytes]:
         wanted, known = entity.register_entry, self._pipeline.registers
         if wanted.register_id and wanted.register_id not in known:
@@ -196,11 +202,6 @@ class _Selector:
         if table is None:
             raise not_found(f"there is no table with id {table_id}")
         return table
-
-
-def _nothing(entity: p4r.Entity) -> Iterable[bytes]:
-    """A program on this target has none of these."""
-    return ()
 
 
 @dataclass(frozen=True)
