@@ -27,6 +27,7 @@ VERBS = {
     "bench": Verb("bench:bench", "Benchmarks against peers, in one run: bench memory, bench switch."),
     "fuzz": Verb("fuzz:fuzz_", "Send made-up packets through the switch's programs and check what comes of it."),
     "compile": Verb("compile:compile_", "Compile a P4 program to XDP; errors show file, line and column."),
+    "trace": Verb("trace:trace", "Show what packets meet in the running switch: states, tables, actions, drops."),
     "stf": Verb("stf:stf", "Run STF packet tests on --target xdp or bmv2."),
     "systems": Verb(
         "systems:systems", "List the systems of the rack: where they live, what they were shown to do."

@@ -39,7 +39,7 @@ def _fitting(
     while True:
         program = generate(pipeline, plans, in_map, limits)
         try:
-            code, cached = _object(program, folder)
+            code, cached = cached_object(program, folder)
         except clang.StackTooSmall as e:
             if e.functions <= in_map:
                 raise CompileErrors.at(
@@ -50,7 +50,7 @@ def _fitting(
             return program, code, cached
 
 
-def _object(program: Program, folder: Path | None) -> tuple[bytes, bool]:
+def cached_object(program: Program, folder: Path | None) -> tuple[bytes, bool]:
     """The object of a generated program: by its text, from the cache or from clang."""
     if folder is None:
         return clang.compile_c(program.text), False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rackplane.compiler import cache as caches
@@ -89,10 +89,11 @@ def _compile(wanted: _Wanted, cache: Path | None, warnings: list[Diagnostic]) ->
             return bundle, True
     # Only what the cache lacks needs the compiler itself, which takes longer to import than the cache to read.
     from rackplane.compiler.build import compile_pipeline  # noqa: PLC0415
-    from rackplane.compiler.frontend import load  # noqa: PLC0415
+    from rackplane.compiler.frontend import load_with_text  # noqa: PLC0415
 
-    pipeline = load(wanted.path, wanted.include_dirs, wanted.defines, warnings)
-    bundle, cached = compile_pipeline(pipeline, cache=cache, lead_bytes=wanted.lead_bytes)
+    loaded = load_with_text(wanted.path, wanted.include_dirs, wanted.defines, warnings)
+    made, cached = compile_pipeline(loaded.pipeline, cache=cache, lead_bytes=wanted.lead_bytes)
+    bundle = replace(made, source=loaded.text)
     if entry is not None:
         caches.keep(entry, bundle.to_bytes())
     return bundle, cached

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from finsy.proto import p4i, p4r
 
 from rackplane.compiler.bundle import Bundle, BundleError
 from rackplane.switch import deviceconfig
+from rackplane.switch.controlsocket import ControlSocket
 from rackplane.switch.device import Device
 from rackplane.switch.errors import SwitchError
 from rackplane.switch.server import ServerOptions, serve
+from rackplane.switch.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +62,22 @@ async def _serve(options: DaemonOptions, device: Device, initial: p4r.Forwarding
         loop.add_reader(sys.stdin.fileno(), _watch_stdin, stop)
 
     async def until_stopped(address: str) -> None:
-        _announce(options, address)
-        try:
-            await stop.wait()
-        finally:
-            _forget(options)
+        with _control(options, device):
+            _announce(options, address)
+            try:
+                await stop.wait()
+            finally:
+                _forget(options)
 
     await serve(options.server, device, deviceconfig.read, until_stopped, initial)
+
+
+def _control(options: DaemonOptions, device: Device) -> AbstractContextManager[object]:
+    """The control channel, beside ready.json."""
+    if options.state_dir is None:
+        return contextlib.nullcontext()
+    options.state_dir.mkdir(parents=True, exist_ok=True)
+    return ControlSocket(options.state_dir, Tracing(device))
 
 
 def _watch_stdin(stop: asyncio.Event) -> None:

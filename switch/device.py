@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from rackplane.switch.fanout import Devices
+from rackplane.switch.loader import LoadedObject
 from rackplane.switch.loopport import LoopPort
 from rackplane.switch.maps import SharedMemory
 from rackplane.switch.packetio import CpuPort
@@ -30,6 +31,8 @@ class Device:
             raise
         self.pipeline: Pipeline | None = None
         self._loop: LoopPort | None = None
+        self.before_commit: Callable[[], None] = lambda: None
+        """Is called while the ports still run the program that commit() replaces."""
 
     def devices(self, with_loop: bool) -> Devices:
         """Return the interfaces that a program is loaded for; `with_loop` sees to the loop port."""
@@ -44,15 +47,39 @@ class Device:
 
     def commit(self, pipeline: Pipeline) -> None:
         """Run a loaded program on every port from now on, and drop the one before it."""
-        maps, loaded = pipeline.manifest.maps, pipeline.loaded
-        by_ifindex = SharedMemory(loaded.map(maps.ports))
-        self._ports.publish(by_ifindex, loaded.map(maps.tx), maps.max_ports, loaded.egress_fd)
-        if self._loop is not None and loaded.loop_fd >= 0:
-            self._loop.run(loaded.loop_fd)
-        self._ports.run(loaded.ingress_fd)
+        self.before_commit()
+        self._publish(pipeline, pipeline.loaded.egress_fd)
+        self._run(pipeline.loaded)
         before, self.pipeline = self.pipeline, pipeline
         if before is not None:
             before.close()
+
+    def substitute(self, build: LoadedObject) -> None:
+        """Let the ports run another build of the running program, which works on the same maps."""
+        if self.pipeline is not None:
+            self._run(build)
+            self._use_egress(self.pipeline, build.egress_fd)
+
+    def restore(self) -> None:
+        """End substitute(). Copies that the other build has queued meet its own egress program, or this one's."""
+        if self.pipeline is not None:
+            self._use_egress(self.pipeline, self.pipeline.loaded.egress_fd)
+            self._run(self.pipeline.loaded)
+
+    def _run(self, build: LoadedObject) -> None:
+        if self._loop is not None and build.loop_fd >= 0:
+            self._loop.run(build.loop_fd)
+        self._ports.run(build.ingress_fd)
+
+    def _use_egress(self, pipeline: Pipeline, program_fd: int) -> None:
+        if pipeline.loaded.egress_fd >= 0:
+            self._publish(pipeline, program_fd)
+            pipeline.use_egress(program_fd)
+
+    def _publish(self, pipeline: Pipeline, egress_fd: int) -> None:
+        maps, loaded = pipeline.manifest.maps, pipeline.loaded
+        by_ifindex = SharedMemory(loaded.map(maps.ports))
+        self._ports.publish(by_ifindex, loaded.map(maps.tx), maps.max_ports, egress_fd)
 
     def close(self) -> None:
         """Detach from the ports and remove the CPU port."""

@@ -102,6 +102,13 @@ class Fanouts:
             for rid_key, _ in _by_port(old):
                 self._replicas.delete(rid_key)
 
+    def use_egress(self, program_fd: int, fanouts: Sequence[Fanout]) -> None:
+        """Let these copies, and all that are written later, run another program on their way out."""
+        self._egress_fd = program_fd
+        if not self._maps.copies_loop:
+            for fanout in fanouts:
+                self._put_devices(fanout.group, self._present(fanout))
+
     def _put_loop(self, new: Fanout) -> None:
         """Write the replicas beside the old ones, and switch over by one element."""
         base = _BASES[self._bases.get(new.group, _BASES[1]) == _BASES[0]]

@@ -212,6 +212,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bpf_map__map_flags": (_U32, (_P,)),
     "bpf_map__pin_path": (_S, (_P,)),
     "bpf_map__inner_map": (_P, (_P,)),
+    "bpf_map__reuse_fd": (_I, (_P, _I)),
     "bpf_program__name": (_S, (_P,)),
     "bpf_program__type": (_I, (_P,)),
     "bpf_program__expected_attach_type": (_I, (_P,)),
@@ -454,6 +455,11 @@ def map_info(pointer: MapPtr) -> MapInfo:
 def map_fd(pointer: MapPtr) -> int:
     """Return a loaded map's file descriptor, which the object owns."""
     return _check(_library().bpf_map__fd(pointer), "map file descriptor")
+
+
+def reuse_map(pointer: MapPtr, fd: int) -> None:
+    """Let load_object() take this map, of which it keeps a descriptor of its own, instead of making one."""
+    _check(_library().bpf_map__reuse_fd(pointer, fd), "share a map")
 
 
 def map_pin_path(pointer: MapPtr) -> str:

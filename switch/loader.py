@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from rackplane.switch import libbpf
 from rackplane.switch.errors import BpfError, BundleError, SwitchError
-from rackplane.switch.libbpf import AttachType, MapInfo, ObjectPtr, ProgramPtr, ProgramType
+from rackplane.switch.libbpf import AttachType, MapInfo, MapType, ObjectPtr, ProgramPtr, ProgramType
 from rackplane.switch.maps import BpfMap
 from rackplane.switch.verifier import explain
 
@@ -66,6 +66,19 @@ class LoadedObject:
     def close(self) -> None:
         """Drop this process's references."""
         self.opened.close()
+
+
+def share_maps(opened: OpenObject, owner: LoadedObject) -> None:
+    """Let an object that is not loaded yet work on the maps of another one, by name, where they are alike.
+
+    Maps that a program is made with stay its own: constants, and programs to call.
+    """
+    for pointer in libbpf.object_maps(opened.pointer):
+        info = libbpf.map_info(pointer)
+        theirs = owner.maps.get(info.name)
+        own = info.name.startswith(".rodata") or info.kind is MapType.PROG_ARRAY
+        if theirs is not None and theirs.info == info and not own:
+            libbpf.reuse_map(pointer, theirs.fd)
 
 
 def open_object(image: bytes, names: ProgramNames) -> OpenObject:

@@ -78,6 +78,11 @@ class Pipeline:
         }
         return entries.get(kind or "")
 
+    def use_egress(self, program_fd: int) -> None:
+        """Let every copy that leaves run another egress program from now on."""
+        self.groups.use_egress(program_fd)
+        self.sessions.use_egress(program_fd)
+
     def close(self) -> None:
         """Drop the references to maps and programs."""
         self.digests.close()
@@ -86,7 +91,7 @@ class Pipeline:
 
 def check(image: bytes, manifest: Manifest, p4info: p4i.P4Info) -> None:
     """Raise BundleError when the three do not belong together; the kernel is not asked."""
-    opened = loader.open_object(image, _names(manifest))
+    opened = loader.open_object(image, program_names(manifest))
     try:
         check_manifest(manifest, opened.maps)
         list(tables_by_id(manifest, p4info))
@@ -96,11 +101,11 @@ def check(image: bytes, manifest: Manifest, p4info: p4i.P4Info) -> None:
 
 def load(image: bytes, manifest: Manifest, p4info: p4i.P4Info, devices: Devices) -> Pipeline:
     """Load a program, with its initial entries; no port runs it yet. Raise BundleError or VerifierError."""
-    opened = loader.open_object(image, _names(manifest))
+    opened = loader.open_object(image, program_names(manifest))
     try:
         check_manifest(manifest, opened.maps)
         pairs = list(tables_by_id(manifest, p4info))
-        loaded = loader.load(opened, _names(manifest))
+        loaded = loader.load(opened, program_names(manifest))
         pipeline = _build(manifest, p4info, loaded, devices)
         for layout, info in pairs:
             profile = pipeline.profiles.get(layout.action_profile)
@@ -117,7 +122,7 @@ def _build(manifest: Manifest, p4info: p4i.P4Info, loaded: LoadedObject, devices
     tables: dict[int, Table] = {}
     fanouts = Fanouts(manifest.maps, loaded, devices)
     groups = MulticastGroups(manifest.maps, fanouts)
-    _put_stages(manifest, loaded)
+    put_stages(manifest, loaded)
     pipeline = Pipeline(
         manifest=manifest,
         p4info=p4info,
@@ -190,13 +195,14 @@ def _kernel_table(layout: TableLayout, loaded: LoadedObject) -> KernelTable:
     return MaskGroups(layout, loaded.map(layout.ternary.masks), loaded.map(layout.ternary.active), entries)
 
 
-def _names(manifest: Manifest) -> ProgramNames:
+def program_names(manifest: Manifest) -> ProgramNames:
+    """Return the functions of a program's object."""
     return ProgramNames(
         manifest.ingress_program, manifest.egress_program, manifest.loop_program, manifest.register_program
     )
 
 
-def _put_stages(manifest: Manifest, loaded: LoadedObject) -> None:
+def put_stages(manifest: Manifest, loaded: LoadedObject) -> None:
     """Let the programs call one another."""
     if manifest.maps.stages:
         stages = loaded.map(manifest.maps.stages)

@@ -102,6 +102,10 @@ class ReplicationEntries(ABC):
         """Remove an entry."""
         self._fanouts.drop(self.groups.pop(group_id).fanout)
 
+    def use_egress(self, program_fd: int) -> None:
+        """Let the copies of every entry run another egress program from now on."""
+        self._fanouts.use_egress(program_fd, [group.fanout for group in self.groups.values()])
+
     @abstractmethod
     def id_of(self, entity: p4r.Entity) -> int:
         """Return the entry's id, checked for nothing."""

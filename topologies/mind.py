@@ -56,7 +56,7 @@ class _Mind:
         control = self.directory / "mind.sock"
         return Plan(
             target=self.target.name,
-            switches={self.rack.switch: SwitchAddress(setup.grpc_address, setup.device_id)},
+            switches={self.rack.switch: SwitchAddress.of(setup)},
             control=str(control),
             stages=(
                 Stage(f"{PROGRAM.name} compiled for {self.target.name}", prepare=self._compile),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rackplane.switch.target import SwitchSetup
 from rackplane.topologies import fabric
 from rackplane.topologies.fabric import Fabric
 from rackplane.topologies.fields import Fields, TopologyError
@@ -21,10 +22,16 @@ _OWNER_FILE = "owner.json"
 
 @dataclass(frozen=True)
 class SwitchAddress:
-    """Where a switch serves P4Runtime (HOST:PORT), and as which device."""
+    """Where a switch serves P4Runtime (HOST:PORT), as which device, and where it keeps its files."""
 
     grpc: str
     device_id: int
+    state_dir: str
+
+    @classmethod
+    def of(cls, setup: SwitchSetup) -> SwitchAddress:
+        """The address of a switch that is set up so."""
+        return cls(setup.grpc_address, setup.device_id, str(setup.state_dir))
 
 
 @dataclass(frozen=True)
@@ -149,8 +156,8 @@ def load(name: str) -> RackState:
         hosts={key: hosts.number(key) for key in hosts},
         services={key: services.number(key) for key in services},
         switches={
-            key: SwitchAddress(switches.child(key).text("grpc"), switches.child(key).number("device_id"))
-            for key in switches
+            key: SwitchAddress(child.text("grpc"), child.number("device_id"), child.text("state_dir"))
+            for key, child in ((key, switches.child(key)) for key in switches)
         },
         control=root.text("control"),
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from rackplane.compiler.backend import walk
+from rackplane.compiler.backend import tracepoints, walk
 from rackplane.compiler.backend.atomicity import Lock
 from rackplane.compiler.backend.context import PHV_MEMBERS, Facts, Fx
 from rackplane.compiler.backend.ctext import CWriter
@@ -15,6 +16,7 @@ from rackplane.compiler.backend.structure import Structure
 from rackplane.compiler.backend.usage import standard_fields
 
 _SIGNATURE = "INLINE u32 {name}(struct packet *pkt, struct phv *phv)"
+_FINISH = "goto finish;"
 _FAIL = "#define FAIL(code) { error = (code); goto done; }"
 
 
@@ -38,9 +40,11 @@ class Blocks:
         self._deparse()
 
     def _fx(self, block: str) -> Fx:
-        return Fx(self.facts, self.out, block)
+        fx = Fx(self.facts, self.out, block)
+        return replace(fx, exit=_FINISH) if self.facts.trace else fx
 
     def _declare(self, fx: Fx) -> None:
+        tracepoints.declare(fx)
         for var in self.facts.pipeline.variables.get(fx.block, ()):
             if var.name not in PHV_MEMBERS:
                 fx.declare(var)
@@ -54,6 +58,7 @@ class Blocks:
             self._declare(fx)
             ParserWriter(fx, self.facts.pipeline.parser, self.structure, self.plans).write()
             out.label("done")
+            tracepoints.parsed(fx)
             out.line("pkt->parsed = distance(pkt->data, cursor);")
             if "parser_error" in standard_fields(self.facts.pipeline):
                 out.line("phv->sm.f_parser_error = error;")
@@ -65,12 +70,16 @@ class Blocks:
             self._declare(fx)
             body = walk.block_body(self.facts.pipeline, name)
             StatementWriter(self.plans, self.locks).body(fx, body)
+            if fx.exit == _FINISH:
+                self.out.label("finish")
+                tracepoints.decided(fx)
             self.out.line("return 0;")
 
     def _deparse(self) -> None:
         fx, pipeline = self._fx("deparser"), self.facts.pipeline
         with self.out.block(_SIGNATURE.format(name="deparse")):
             self._declare(fx)
+            tracepoints.finals(fx)
             if self.structure.in_place:
                 write_in_place(fx, pipeline, self.structure)
             else:

@@ -10,6 +10,7 @@ from rackplane.compiler.backend.ctext import CWriter, identifier
 from rackplane.compiler.backend.layout import TypeTable
 from rackplane.compiler.backend.paths import Paths
 from rackplane.compiler.backend.profileplan import ProfilePlan
+from rackplane.compiler.backend.tracesites import TraceSites
 from rackplane.compiler.backend.valuesetplan import SetPlan
 from rackplane.compiler.errors import CompileErrors, Diagnostic
 
@@ -39,6 +40,8 @@ class Facts:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     profiles: Mapping[str, ProfilePlan] = field(default_factory=dict)
     value_sets: Mapping[str, SetPlan] = field(default_factory=dict)
+    trace: TraceSites | None = None
+    """The sites of a traced program; the pipeline has Trace statements then."""
 
     def error_code(self, name: str) -> int:
         """The value of a member of `error`."""

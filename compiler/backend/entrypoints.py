@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import loop
+from rackplane.compiler.backend import loop, tracepoints
 from rackplane.compiler.backend.context import Facts
 from rackplane.compiler.backend.ctext import CWriter, runtime
 from rackplane.compiler.backend.externs import DROP_PORT
@@ -135,7 +135,7 @@ def write(entry: Entry) -> None:
     if entry.paths.loops:
         loop.write_structures(entry.facts, entry.out, entry.seen)
         entry.out.text(runtime("paths.h"))
-        _program(entry.out, "xdp", LOOP_PROGRAM, "process_loop")
+        _program(entry, "xdp", LOOP_PROGRAM, "process_loop")
     elif entry.per_copy:
         _multicast_with_egress(entry)
     else:
@@ -148,10 +148,13 @@ def write(entry: Entry) -> None:
     entry.out.line('char _license[] SEC("license") = "Dual MIT/GPL";')
 
 
-def _program(out: CWriter, section: str, name: str, body: str) -> None:
+def _program(entry: Entry, section: str, name: str, body: str) -> None:
     """An XDP program; its body returns an XDP action, or a negative drop reason."""
+    out, trace = entry.out, entry.facts.trace
     with out.block(f'SEC("{section}") int {name}(struct xdp_md *ctx)'):
+        tracepoints.begin(out, trace, first=name == INGRESS_PROGRAM, copy=name == EGRESS_PROGRAM)
         out.line(f"int action = {body}(ctx);")
+        tracepoints.end(out, trace)
         out.line("return action < 0 ? drop(-action) : action;")
 
 
@@ -252,7 +255,7 @@ def _egress_program(entry: Entry) -> None:
         _run_egress(entry)
         _cut(entry)
         out.line("return XDP_PASS;")
-    _program(out, "xdp/devmap", EGRESS_PROGRAM, "process_copy")
+    _program(entry, "xdp/devmap", EGRESS_PROGRAM, "process_copy")
 
 
 def _take_slot(entry: Entry) -> None:
@@ -359,7 +362,7 @@ def _ingress_program(entry: Entry) -> None:
             out.line("if (phv->sm.f_mcast_grp) return multicast(pkt, phv, phv->sm.f_mcast_grp);")
             out.line(f"if (phv->sm.f_egress_spec == {DROP_PORT}) return -DROP_PROGRAM;")
             out.line("return unicast(pkt, phv, phv->sm.f_egress_spec);")
-    _program(out, "xdp", INGRESS_PROGRAM, "process")
+    _program(entry, "xdp", INGRESS_PROGRAM, "process")
 
 
 def _take_port(entry: Entry) -> None:

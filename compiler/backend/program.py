@@ -16,6 +16,7 @@ from rackplane.compiler.backend import (
     profiles,
     registers,
     tables,
+    tracepoints,
     valuesetplan,
     valuesets,
 )
@@ -25,16 +26,19 @@ from rackplane.compiler.backend.blocks import Blocks
 from rackplane.compiler.backend.context import PHV_MEMBERS, Facts, local_name
 from rackplane.compiler.backend.ctext import CWriter, identifier, runtime
 from rackplane.compiler.backend.entrypoints import ENTRY_POINTS, DropReason, Limits, standard_members
+from rackplane.compiler.backend.instrument import instrument
 from rackplane.compiler.backend.layout import TypeTable
 from rackplane.compiler.backend.parser import back_edges, place_name, tracked
 from rackplane.compiler.backend.paths import Paths, find_paths
-from rackplane.compiler.backend.structure import Structure, analyse
+from rackplane.compiler.backend.structure import Structure, analyse, with_all_used
 from rackplane.compiler.backend.tableplan import TablePlan
+from rackplane.compiler.backend.tracesites import TraceSites
 from rackplane.compiler.backend.usage import egress_per_copy, reads_egress_rid
 from rackplane.compiler.errors import CompileErrors
 
 STACK_BUDGET = 320
 DEFAULT_LIMITS = Limits()
+_STATE_MAP = "DEFINE_MAP(phvs,"
 _WIDE = re.compile(r"\bstruct w(\d+)\b")
 
 
@@ -50,11 +54,26 @@ class Program:
     limits: Limits
     locked_registers: frozenset[str]
     request_words: int
+    trace: TraceSites | None = None
 
     @property
     def copies_in_devmap(self) -> bool:
         """Whether a program on the way out runs for each copy."""
         return self.per_copy_egress and not self.paths.egress_branches
+
+
+@dataclass(frozen=True)
+class Tracing:
+    """What a traced program has in common with the plain one: whether a packet's state in a map holds the variables
+    that are no numbers, which the plain one keeps there if its state is in a map.
+    """
+
+    spill: bool
+
+
+def spills(text: str) -> bool:
+    """Whether a generated program keeps its packet's state in a map, and with it variables that are no numbers."""
+    return _STATE_MAP in text
 
 
 def first_choice(pipeline: ir.Pipeline) -> frozenset[str]:
@@ -72,9 +91,15 @@ def first_choice(pipeline: ir.Pipeline) -> frozenset[str]:
 
 
 def generate(
-    pipeline: ir.Pipeline, plans: dict[str, TablePlan], in_map: frozenset[str], limits: Limits = DEFAULT_LIMITS
+    pipeline: ir.Pipeline,
+    plans: dict[str, TablePlan],
+    in_map: frozenset[str],
+    limits: Limits = DEFAULT_LIMITS,
+    tracing: Tracing | None = None,
 ) -> Program:
     """The C program of a pipeline; `in_map` are the entry points that keep their packet's state in a per-CPU map.
+
+    With `tracing` it works on the same maps as the plain program, and also reports what packets meet.
 
     Raises:
         CompileErrors: with every construct that the target has no code for.
@@ -83,13 +108,17 @@ def generate(
     spans = find_spans(pipeline, HelperTest(free))
     pipeline = spans.pipeline
     paths = find_paths(pipeline)
-    facts = Facts(pipeline, spilled=_spilled(pipeline) if in_map else {}, in_map=bool(in_map), paths=paths)
+    spilled = _spilled(pipeline) if (tracing.spill if tracing else in_map) else {}
+    facts = Facts(pipeline, spilled=spilled, in_map=bool(in_map), paths=paths)
     facts.profiles = profileplan.plan(pipeline, plans)
     facts.value_sets = valuesetplan.plan(pipeline)
     facts.types.shorten(pipeline.standard_metadata, standard_members(pipeline))
     structure = analyse(pipeline)
     per_copy = egress_per_copy(pipeline) or paths.loops
     rid = reads_egress_rid(pipeline)
+    if tracing:
+        structure = with_all_used(structure, pipeline)
+        facts.pipeline, facts.trace = instrument(pipeline, facts.types)
     body = CWriter()
     functions = Blocks(facts, body, structure, plans, spans.locks)
     functions.write()
@@ -104,7 +133,7 @@ def generate(
     _maps(out, facts, plans)
     out.lines += body.lines
     request = registers.request_words(facts, spans)
-    return Program(out.render(), in_map, per_copy, rid, paths, limits, spans.guarded, request)
+    return Program(out.render(), in_map, per_copy, rid, paths, limits, spans.guarded, request, facts.trace)
 
 
 def _slot(facts: Facts, structure: Structure, rid: bool) -> list[str]:
@@ -181,6 +210,7 @@ def _data(out: CWriter, facts: Facts, structure: Structure, members: list[str], 
         out.text(runtime("locks.h"))
         out.text(runtime("registers.h"))
     _objects(out, facts)
+    tracepoints.runtime_text(out, facts.trace)
     if slot:
         with out.block("struct slot", "};"):
             out.text("\n".join(slot))

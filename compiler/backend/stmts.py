@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rackplane.compiler import ir
-from rackplane.compiler.backend import externs, places, tables, walk
+from rackplane.compiler.backend import externs, places, tables, tracepoints, walk
 from rackplane.compiler.backend.access import number
 from rackplane.compiler.backend.atomicity import Lock
 from rackplane.compiler.backend.context import Fx, unsupported
@@ -142,6 +142,9 @@ def _simple(fx: Fx, stmt: ir.Stmt) -> bool:
             _shift_stack(fx, stmt)
         case ir.CallExtern():
             externs.call(fx, stmt)
+        case ir.Trace():
+            with fx.out.block():
+                tracepoints.write(fx, stmt)
         case _:
             return False
     return True

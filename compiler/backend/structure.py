@@ -7,7 +7,7 @@ them), changed headers are stored over the packet where they came from, and the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rackplane.compiler import ir
 from rackplane.compiler.backend import walk
@@ -124,6 +124,11 @@ def analyse(pipeline: ir.Pipeline) -> Structure:
     emitted = _emit_order(pipeline)
     in_place = emitted is not None and not reshaped & set(emitted) and _keeps_order(pipeline, emitted, set(dirty))
     return Structure(in_place, emitted or (), dirty, used)
+
+
+def with_all_used(structure: Structure, pipeline: ir.Pipeline) -> Structure:
+    """The same, with every field of every header read out of the packet."""
+    return replace(structure, used={path: frozenset({ALL}) for path, _ in leaf_paths(pipeline.headers)})
 
 
 def blocks_of(header: ir.Header, layout: HeaderLayout, names: frozenset[str]) -> list[tuple[int, int]]:

@@ -89,6 +89,11 @@ def expressions(e: ir.Expr) -> Iterator[ir.Expr]:
         yield from expressions(inner)
 
 
+def out_arguments(stmt: ir.CallExtern) -> tuple[int, ...]:
+    """The positions of the arguments that a call stores to."""
+    return _OUT_ARGUMENTS.get(stmt.name, ())
+
+
 def _leaves(argument: ir.Argument) -> Iterator[ir.Expr]:
     if isinstance(argument, tuple):
         yield from argument
@@ -108,7 +113,7 @@ def reads(stmt: ir.Stmt, pipeline: ir.Pipeline) -> Iterator[ir.Expr]:
         case ir.ApplyTable():
             yield from (key.expression for key in pipeline.tables[stmt.table].keys)
         case ir.CallExtern() if stmt.name != "mark_to_drop":
-            outs = _OUT_ARGUMENTS.get(stmt.name, ())
+            outs = out_arguments(stmt)
             for position, argument in enumerate(stmt.arguments):
                 if position not in outs:
                     yield from _leaves(argument)
@@ -134,7 +139,7 @@ def writes(stmt: ir.Stmt) -> Iterator[ir.Expr]:
         case ir.ApplyTable():
             yield from (v for v in (stmt.hit, stmt.action) if v is not None)
         case ir.CallExtern():
-            for position in _OUT_ARGUMENTS.get(stmt.name, ()):
+            for position in out_arguments(stmt):
                 if position < len(stmt.arguments):
                     yield from _leaves(stmt.arguments[position])
 

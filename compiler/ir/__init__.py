@@ -74,6 +74,7 @@ from rackplane.compiler.ir.stmts import ShiftStack as ShiftStack
 from rackplane.compiler.ir.stmts import Stmt as Stmt
 from rackplane.compiler.ir.stmts import Switch as Switch
 from rackplane.compiler.ir.stmts import SwitchCase as SwitchCase
+from rackplane.compiler.ir.stmts import Trace as Trace
 from rackplane.compiler.ir.stmts import Verify as Verify
 from rackplane.compiler.ir.typeinfo import BitSpec as BitSpec
 from rackplane.compiler.ir.typeinfo import BoolSpec as BoolSpec

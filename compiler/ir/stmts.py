@@ -166,6 +166,18 @@ class Emit:
     span: Span = NOWHERE
 
 
+@dataclass(frozen=True)
+class Trace:
+    """Note that the packet came here, with these values: numbers, and headers as places.
+
+    The front end makes none; `site` indexes what backend.instrument says of the traced program.
+    """
+
+    site: int
+    values: tuple[Expr, ...] = ()
+    span: Span = NOWHERE
+
+
 Stmt = (
     Assign
     | If
@@ -182,4 +194,5 @@ Stmt = (
     | Advance
     | Verify
     | Emit
+    | Trace
 )

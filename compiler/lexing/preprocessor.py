@@ -52,8 +52,11 @@ class Preprocessor:
 
     def run(self, path: Path) -> list[Token]:
         """All tokens of the program, ended by one of kind END; errors go to the diagnostics."""
+        return self.run_text(self._read(path, NOWHERE), path)
+
+    def run_text(self, text: str | None, path: Path) -> list[Token]:
+        """All tokens of a text that is called `path`."""
         out: list[Token] = []
-        text = self._read(path, NOWHERE)
         if text is not None:
             try:
                 self._file(text, path, 0, out)

@@ -57,7 +57,7 @@ class _Plan:
         }
         return Plan(
             target=self.target.name,
-            switches={name: SwitchAddress(s.grpc_address, s.device_id) for name, s in setups.items()},
+            switches={name: SwitchAddress.of(s) for name, s in setups.items()},
             control="",
             stages=(
                 Stage(self._compile_text(), prepare=self._compile),

@@ -1,0 +1,159 @@
+"""`rackplane trace`: what packets meet in the running switch, or one packet in a program on its own."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from rackplane.cli.output import end_on_signals, json_option, reports, require_root, step
+from rackplane.cli.tracejson import to_json
+from rackplane.cli.tracestory import Teller
+from rackplane.cli.tracetext import TextView
+from rackplane.cli.which import Reached, Which, switch_options
+from rackplane.compiler.bundle import Bundle, BundleError
+from rackplane.compiler.clang import ClangMissing
+from rackplane.compiler.driver import default_cache
+from rackplane.compiler.errors import CompileErrors
+from rackplane.compiler.traced import TracedProgram, compile_traced
+from rackplane.switch import tracefilter
+from rackplane.switch.controlsocket import SOCKET_FILE
+from rackplane.switch.errors import SwitchError
+from rackplane.switch.reader import SwitchReader
+from rackplane.switch.traceclient import TraceClient, TraceEnded
+from rackplane.switch.tracerecords import Record, decode
+from rackplane.topologies.fields import TopologyError
+
+_WAIT_S = 0.25
+_LAST_S = 0.05
+_BMV2 = (
+    "BMv2 traces by its own log, not by this command: start it with `simple_switch_grpc ... --log-console "
+    "-L trace`, or start the rack with --target xdp"
+)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0), help="Only packets that come in by this port.")
+@click.option(
+    "--filter", "filter_text", default="", help="Only packets with these fields: 'ipv4.ttl < 2 && udp.isValid()'."
+)
+@click.option("--dropped", is_flag=True, help="Only packets that the switch drops.")
+@click.option("-n", "--count", type=click.IntRange(1), help="End after so many packets. [default: at Ctrl-C]")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="End after this time.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every assignment and select too.")
+@json_option
+@switch_options
+@reports(TopologyError, SwitchError, BundleError, ClangMissing)
+def trace(  # noqa: PLR0913, PLR0917 (one argument per option)
+    which: Which,
+    port: int | None,
+    filter_text: str,
+    dropped: bool,
+    count: int | None,
+    seconds: float | None,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Show what packets meet in a running switch, in the terms of its P4 program.
+
+    Parser states with the headers they extract, conditions, tables with their keys, hit or miss and the action with
+    its data, register and other extern calls, what the deparser changes, and where the packet goes or why it is
+    dropped. While nobody traces it costs nothing: an instrumented build of the same program, on the same tables and
+    registers, runs in place of the plain one only as long as this command does. --json prints one object per line.
+    """
+    require_root("tracing")
+    reached = which.reach()
+    if reached.target != "xdp":
+        raise click.ClickException(_BMV2)
+    bundle, traced = _prepare(reached)
+    tests = tracefilter.parse(filter_text, traced.sites.headers)
+    control = tracefilter.control(tests, port, dropped)
+    teller = Teller(bundle.manifest, traced.errors, bundle.source)
+    printer = _Printer(teller, None if as_json else TextView(teller, reached.ports, verbose))
+    with end_on_signals(), TraceClient(_socket(reached), traced.object, control) as client:
+        if not as_json:
+            click.echo("tracing; Ctrl-C ends it", err=True)
+        try:
+            for record in _Limits(count, seconds).apply(client, traced):
+                printer.show(record)
+        except (KeyboardInterrupt, TraceEnded) as e:
+            click.echo(f"{e}" if isinstance(e, TraceEnded) else "", err=True)
+        if client.lost:
+            click.echo(
+                f"{client.lost} more packets were not shown: they came faster than they could be read", err=True
+            )
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """When a trace ends: after `count` packets with their copies, or after some seconds."""
+
+    count: int | None
+    seconds: float | None
+
+    def apply(self, client: TraceClient, traced: TracedProgram) -> Iterator[Record]:
+        """The records until then."""
+        end = None if self.seconds is None else time.monotonic() + self.seconds
+        wanted: set[int] = set()
+        while end is None or time.monotonic() < end:
+            full = self.count is not None and len(wanted) >= self.count
+            batch = client.receive(_LAST_S if full else _WAIT_S if end is None else min(_WAIT_S, _left(end)))
+            for data in batch:
+                record = decode(data, traced.sites)
+                if not record.parent and (self.count is None or len(wanted) < self.count):
+                    if self.count is not None:
+                        wanted.add(record.id)
+                    yield record
+                elif record.parent and (self.count is None or record.parent in wanted):
+                    yield record
+            if full and not batch:
+                return
+
+
+def _left(end: float) -> float:
+    return max(0.0, end - time.monotonic())
+
+
+def _prepare(reached: Reached) -> tuple[Bundle, TracedProgram]:
+    """The running program, and its traced build."""
+    with SwitchReader(reached.address, reached.device_id) as reader:
+        bundle = Bundle.from_bytes(reader.config().p4_device_config)
+    try:
+        with step(f"{bundle.manifest.source} compiled for tracing"):
+            return bundle, compile_traced(bundle, default_cache())
+    except CompileErrors as e:
+        raise SwitchError(f"the running program cannot be traced: {e}") from e
+
+
+def _socket(reached: Reached) -> Path:
+    if reached.state_dir is None:
+        raise click.ClickException(
+            "a switch that belongs to no rack is traced through its folder: give --state-dir as it was started with"
+        )
+    return reached.state_dir / SOCKET_FILE
+
+
+class _Printer:
+    """Prints stories as they come."""
+
+    def __init__(self, teller: Teller, view: TextView | None) -> None:
+        self._teller = teller
+        self._view = view
+        self._epoch_ns = time.time_ns() - time.monotonic_ns()
+        self._console = Console(soft_wrap=True, highlight=False)
+        self._number = 0
+
+    def show(self, record: Record) -> None:
+        """Print one record."""
+        self._number += 1
+        story = self._teller.tell(record)
+        if self._view is None:
+            click.echo(json.dumps(to_json(story, self._teller, self._epoch_ns)))
+            return
+        for line in self._view.lines(story, self._number, self._epoch_ns):
+            self._console.print(line)
