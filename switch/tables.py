@@ -219,14 +219,11 @@ class Table:
         return self._identity(message)[0] in self.entries
 
     def select(self, message: p4r.TableEntry) -> Iterable[Entry]:
-        """Return the entries that a read asks for: by match, priority, action, metadata, or all."""
+        """Return the entries that a read asks for: those that agree with every field that is set, or all."""
         if message.is_default_action:
             checks.check_default(message)
             return [self.default]
-        if message.match:
-            found = self.entries.get(self._identity(message)[0])
-            return [found] if found else []
-        chosen: Iterable[Entry] = list(self.entries.values())
+        chosen: Iterable[Entry] = self._matching(message) if message.match else list(self.entries.values())
         if message.priority:
             chosen = [e for e in chosen if e.priority == message.priority]
         if message.HasField("action"):
@@ -236,6 +233,14 @@ class Table:
         if message.controller_metadata:
             chosen = [e for e in chosen if e.message().controller_metadata == message.controller_metadata]
         return chosen
+
+    def _matching(self, message: p4r.TableEntry) -> list[Entry]:
+        """The entries of a match: one, or where the priority is left open one for each priority."""
+        if message.priority or not self._priority or self._masked_keys is None:
+            found = self.entries.get(self._identity(message)[0])
+            return [found] if found else []
+        masked = self._masked_keys.decode(message.match, 0).masked
+        return [e for e in self.entries.values() if e.masked == masked]
 
     def _with_action(self, entries: Iterable[Entry], message: p4r.TableEntry) -> list[Entry]:
         if self.profile is not None:

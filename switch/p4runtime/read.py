@@ -108,7 +108,8 @@ class _Selector:
         wanted = entity.table_entry
         if wanted.table_id:
             return _wires(self._table(wanted.table_id), wanted)
-        if wanted.match or wanted.priority or wanted.HasField("action") or wanted.metadata:
+        given = wanted.match or wanted.priority or wanted.metadata or wanted.controller_metadata
+        if given or wanted.HasField("action"):
             raise invalid("without a table_id no other filter can be used")
         answers = [_wires(table, wanted) for table in self._pipeline.tables.values()]
         return (wire for answer in answers for wire in answer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import basic_program as basic
 import grpc
 import pytest
@@ -48,6 +50,46 @@ def test_values_are_made_canonical(client: p4.Client) -> None:
         client.insert(p4.HELD)
 
 
+def test_filters_agree_with_each_other(client: p4.Client) -> None:
+    """Every filter against what it means, on the entries that are there."""
+    metadata = [b"", b"a", b"b"]
+    actions = [basic.DENY, basic.PERMIT]
+    entries = []
+    for number in range(24):
+        entity = p4.acl(1 + number % 4, deny=number % 2 == 0, protocol=number // 4)
+        entity.table_entry.metadata = metadata[number % 3]
+        entity.table_entry.controller_metadata = number % 5
+        entries.append(entity)
+    client.insert(*entries)
+    requests, expected = [], []
+    for number, priority, mine, cookie, protocol in itertools.product(
+        [0, *actions], [0, 2], metadata, [0, 3], [None, 2]
+    ):
+        wanted = p4.everything_in(basic.ACL)
+        entry = wanted.table_entry
+        entry.priority, entry.metadata, entry.controller_metadata = priority, mine, cookie
+        if number:
+            entry.action.action.action_id = number
+        if protocol is not None:
+            entry.match.add(field_id=3).optional.value = bytes((protocol,))
+        requests.append(wanted)
+        expected += [e for e in entries if _agrees(e.table_entry, entry)]
+    found = client.read(*requests)
+    key = p4r.Entity.SerializeToString
+    assert sorted(map(key, found)) == sorted(map(key, expected))
+    assert len(found) > len(entries)
+
+
+def _agrees(entry: p4r.TableEntry, wanted: p4r.TableEntry) -> bool:
+    return (
+        (not wanted.priority or wanted.priority == entry.priority)
+        and (not wanted.metadata or wanted.metadata == entry.metadata)
+        and (not wanted.controller_metadata or wanted.controller_metadata == entry.controller_metadata)
+        and (not wanted.match or list(wanted.match) == list(entry.match))
+        and (not wanted.HasField("action") or wanted.action.action.action_id == entry.action.action.action_id)
+    )
+
+
 def test_modify_without_action_keeps_it(client: p4.Client) -> None:
     client.insert(p4.HELD)
     client.modify(p4.tweaked(p4.HELD, lambda e: (e.ClearField("action"), setattr(e, "metadata", b"x"))))
@@ -72,7 +114,25 @@ READS: list[tuple[str, p4r.Entity, int]] = [
         1,
     ),
     ("by metadata", p4.tweaked(p4.everything_in(basic.L2), lambda e: setattr(e, "metadata", b"a")), 0),
+    (
+        "by controller metadata",
+        p4.tweaked(p4.everything_in(basic.L2), lambda e: setattr(e, "controller_metadata", 3)),
+        0,
+    ),
+    (
+        "match without priority",
+        p4.tweaked(p4.HELD_ACL, lambda e: (e.ClearField("priority"), e.ClearField("action"))),
+        1,
+    ),
+    ("match with another priority", p4.tweaked(p4.HELD_ACL, lambda e: setattr(e, "priority", 6)), 0),
+    (
+        "match and action",
+        p4.tweaked(p4.HELD, lambda e: setattr(e.action.action, "action_id", basic.TO_CPU)),
+        0,
+    ),
+    ("match and metadata", p4.tweaked(p4.HELD, lambda e: setattr(e, "metadata", b"x")), 0),
     ("default", p4.default_of(basic.L2), 1),
+    ("default of every table", p4.default_of(0), 5),
     (
         "all groups",
         p4r.Entity(
@@ -109,7 +169,34 @@ READ_ERRORS = [
         INVALID,
         "table_id",
     ),
+    (
+        "controller metadata without table",
+        p4.tweaked(p4.everything_in(), lambda e: setattr(e, "controller_metadata", 1)),
+        INVALID,
+        "table_id",
+    ),
     ("bad match", p4.l2(b"", 2), OUT_OF_RANGE, "empty"),
+    (
+        "half a match",
+        p4.tweaked(p4.fixed(1, 2), lambda e: (e.match.pop(0), e.ClearField("priority"))),
+        INVALID,
+        "meta.state is missing",
+    ),
+    (
+        "default with a match",
+        p4.tweaked(p4.HELD, lambda e: setattr(e, "is_default_action", True)),
+        INVALID,
+        "no match",
+    ),
+    ("unknown counter", p4.counter(7), NOT_FOUND, "counter with id 7"),
+    ("counter index", p4.counter(basic.PORT_COUNTER, 99), OUT_OF_RANGE, "index 99"),
+    ("negative index", p4.counter(basic.PORT_COUNTER, -1), INVALID, "index -1"),
+    (
+        "index of a table without direct counter",
+        p4r.Entity(direct_counter_entry=p4r.DirectCounterEntry(table_entry=p4.HELD.table_entry)),
+        INVALID,
+        "no direct counter",
+    ),
     ("unknown register", p4.register(7), NOT_FOUND, "register with id 7"),
     ("register index", p4.register(basic.SEEN, 99), OUT_OF_RANGE, "index 99"),
     (
