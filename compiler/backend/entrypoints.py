@@ -38,6 +38,7 @@ class DropReason(IntEnum):
     BUSY = 6
     PASSES = 7
     LATE = 8
+    ASSERTION = 9
 
     @property
     def macro(self) -> str:
@@ -55,6 +56,7 @@ REASONS = (
     "the register lock stayed busy",
     "it took more passes through the switch than a packet may",
     "its state was gone when its copy came up",
+    "an assert() or assume() of the program does not hold",
 )
 
 

@@ -203,10 +203,9 @@ def _update_checksum(fx: Fx, call: Call) -> None:
 
 
 def _assert(fx: Fx, call: Call) -> None:
-    """BMv2 stops the switch on a failed assertion; here the packet is dropped and counted."""
-    fx.out.line(
-        f"if (!{condition(fx, call.one(0))}) {{ phv->sm.f_egress_spec = {DROP_PORT}; {fx.leave_control()} }}"
-    )
+    """assert() and assume(): a packet that they do not hold for is dropped and counted. BMv2 ends the switch."""
+    release = f"{fx.locked} " if fx.locked else ""
+    fx.out.line(f"if (unlikely(!{condition(fx, call.one(0))})) {{ {release}{fx.exit_with('DROP_ASSERTION')} }}")
 
 
 def _digest(fx: Fx, call: Call) -> None:
@@ -234,7 +233,7 @@ _CALLS: dict[str, Callable[[Fx, Call], None]] = {
     "update_checksum": _update_checksum,
     "update_checksum_with_payload": _update_checksum,
     "assert": _assert,
-    "assume": _nothing,
+    "assume": _assert,
     "log_msg": _nothing,
 }
 
