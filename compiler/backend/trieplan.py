@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 LINE_BYTES = 64
 STRIDE = 6
-MAX_BYTES = 256 << 20
+MAX_BYTES = 320 << 20
 MAX_KEY_BYTES = 16
 MAX_VALUE_BYTES = 128
-_SMALL_ROOT, _LARGE_ROOT = 12, 18
-_LARGE_SIZE = 1 << 15
+_ROOTS = ((1 << 19, 24), (1 << 15, 18), (0, 12))
+"""From which size on how many bits: a large root is in no cache, but nodes of a large table are not either."""
 _MAX_NODE_LINES = 8
 _ONE_LINE_CHILDREN = 4
 _SPARE_LINES = 1024
@@ -26,7 +26,7 @@ class TriePlan:
     @property
     def root_bits(self) -> int:
         """The bits that the root decides: so many that few nodes follow, and that a small table's root is small."""
-        return _LARGE_ROOT if self.size >= _LARGE_SIZE else _SMALL_ROOT
+        return next(bits for size, bits in _ROOTS if self.size >= size)
 
     @property
     def levels(self) -> int:
