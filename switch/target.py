@@ -111,6 +111,12 @@ class SwitchProcess:
             process.kill()
             process.wait()
 
+    def kill(self) -> None:
+        """End it as a crash does (SIGKILL)."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
     @property
     def running(self) -> bool:
         """Whether the process lives."""

@@ -13,7 +13,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from mind_bench import MACS, RACK
+from mind_bench import HOSTS, MACS, MEMORY_HOSTS, RACK
+from mind_packets import Op, Reth, Verb, frame, parse
 from mind_target import Cables, switch
 from mind_targets import TARGETS, usable
 
@@ -60,16 +61,30 @@ def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield made
 
 
-@pytest.fixture
-def daemon(settings: Settings, tmp_path: Path) -> Iterator[Daemon]:
-    command = command_of(settings, tmp_path)
+def started(command: list[str], socket: Path) -> subprocess.Popen[str]:
+    """A control plane that serves."""
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    socket = tmp_path / "mind.sock"
     deadline = time.monotonic() + PATIENCE
-    while not socket.exists():
+    while not answers(socket):
         assert process.poll() is None, process.stderr and process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    return process
+
+
+def answers(socket: Path) -> bool:
+    """A killed one leaves its socket file behind, and nobody listens there."""
+    try:
+        Client(socket).stats()
+    except ServiceError:
+        return False
+    return True
+
+
+@pytest.fixture
+def daemon(settings: Settings, tmp_path: Path) -> Iterator[Daemon]:
+    command, socket = command_of(settings, tmp_path), tmp_path / "mind.sock"
+    process = started(command, socket)
     try:
         yield Daemon(process, socket, command)
     finally:
@@ -104,19 +119,40 @@ def test_a_second_one_begins_anew(daemon: Daemon, settings: Settings) -> None:
     assert Client(daemon.socket).alloc(1 << 20, 5).regions == 64
     daemon.process.terminate()
     daemon.process.wait(10)
-    second = subprocess.Popen(daemon.command, stderr=subprocess.PIPE, text=True)
+    second = started(daemon.command, daemon.socket)
     try:
-        deadline = time.monotonic() + PATIENCE
-        while not daemon.socket.exists():
-            assert second.poll() is None, second.stderr and second.stderr.read()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
         client = Client(daemon.socket)
         assert client.regions() == []
         assert client.alloc(1 << 20, 5).regions == 64
     finally:
         second.terminate()
         second.wait(10)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_memory_is_served_while_the_control_plane_is_dead(name: str, tmp_path: Path) -> None:
+    """Translation, rights and the directory are in the switch. The next control plane begins anew."""
+    target = usable(name)
+    with Cables(MACS) as cables, switch(target, cables, tmp_path) as settings:
+        command, socket = command_of(settings, tmp_path), tmp_path / "mind.sock"
+        first = started(command, socket)
+        client = Client(socket)
+        direct, coherent = (client.alloc(1 << 16, 5, coherent=kind).va for kind in (False, True))
+        first.kill()
+        first.wait(10)
+        for va, op, length in ((direct, Op.READ, 64), (coherent, Op.GET_SHARED, 1024)):
+            blade = (va >> 40) - 1
+            request = Verb(op, 3, 8, reth=Reth(va, 5, length))
+            came = cables.exchange(1, frame(request, HOSTS[1]))
+            asked = parse(came[MEMORY_HOSTS[blade].port][0], MEMORY_HOSTS[blade])
+            assert (asked.op, asked.reth and asked.reth.length) == (Op.READ, length)
+        second = started(command, socket)
+        try:
+            assert client.stats()["ranges"] == 0
+            assert client.alloc(1 << 16, 5, coherent=False).va == direct
+        finally:
+            second.terminate()
+            second.wait(10)
 
 
 def refusal(command: list[str]) -> str:
@@ -150,12 +186,7 @@ def test_a_switch_that_goes_away_ends_it(name: str, tmp_path: Path) -> None:
     target = usable(name)
     with Cables(MACS) as cables:
         with switch(target, cables, tmp_path) as settings:
-            process = subprocess.Popen(command_of(settings, tmp_path), stderr=subprocess.PIPE, text=True)
-            deadline = time.monotonic() + PATIENCE
-            while not (tmp_path / "mind.sock").exists():
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            process = started(command_of(settings, tmp_path), tmp_path / "mind.sock")
         assert process.wait(PATIENCE) == 1
     assert process.stderr is not None
     assert "went away" in process.stderr.read()

@@ -92,7 +92,7 @@ STARTS: list[tuple[list[str], str]] = [
     (["--port", "1=lo", "--port", "1=lo"], "port 1 is given twice"),
     (["--port", "1=lo", "--port", "2=lo"], "lo is both port 1 and port 2"),
     (["--grpc", "nonsense"], "HOST:PORT"),
-    (["--device-id", "0"], "--device-id"),
+    (["--device-id", "-1"], "--device-id"),
     (["--program", "/nowhere.xdp.zip"], "cannot run /nowhere.xdp.zip"),
 ]
 
