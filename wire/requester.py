@@ -25,6 +25,9 @@ from rackplane.wire.packet import (
 WINDOW = 256
 """The oldest unanswered PSN and the newest differ by less."""
 
+LEAST_WINDOW = 4.0
+"""Segments under way that timeouts leave, however many there are."""
+
 MAX_OPERATION = 1 << 26
 """Bytes of one operation."""
 
@@ -103,6 +106,39 @@ class _Segment:
     wait: float
     answered: bool = False
     """With `receiver not ready`, at least once."""
+    repeated: bool = False
+
+
+class _Congestion:
+    """How many segments may be under way, and how long a new one waits for its answer.
+
+    A slow rack must not get every packet many times over: timeouts halve the window, at most once per retry time,
+    and answers open it again. The retry time stays doubled until a segment that was sent once is answered (Karn).
+    """
+
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self._window = float(WINDOW)
+        self._may_shrink_at = 0.0
+        self.retry = timing.first_retry
+
+    @property
+    def window(self) -> int:
+        """Segments."""
+        return int(self._window)
+
+    def timed_out(self, now: float, waited: float) -> None:
+        """A segment had no answer for `waited` seconds."""
+        self.retry = min(max(self.retry, 2 * waited), self._timing.longest_retry)
+        if now >= self._may_shrink_at:
+            self._window = max(self._window / 2, LEAST_WINDOW)
+            self._may_shrink_at = now + self.retry
+
+    def answered(self, *, repeated: bool) -> None:
+        """A segment has its answer."""
+        self._window = min(self._window + 1, WINDOW)
+        if not repeated:
+            self.retry = max(self.retry / 2, self._timing.first_retry)
 
 
 def read(va: int, length: int) -> list[Request]:
@@ -139,6 +175,7 @@ class Requester:
         self.statistics = Statistics()
         self._timing = timing or Timing()
         self._random = random or Random()  # noqa: S311 - it spreads retries
+        self._congestion = _Congestion(self._timing)
         self._next_psn = first_psn % PSN_MODULUS
         self._next_ticket = 0
         self._waiting: deque[_Operation] = deque()
@@ -179,6 +216,7 @@ class Requester:
             self._fail(segment.operation, refusal(str(segment.request), answer.syndrome))
         elif _answers(segment.request, answer):
             del self._segments[answer.psn]
+            self._congestion.answered(repeated=segment.repeated)
             self._accept(segment, answer)
         else:
             self.statistics.stale += 1
@@ -198,23 +236,24 @@ class Requester:
             if not operation.unsent:
                 self._waiting.popleft()
             self._next_psn = (psn + 1) % PSN_MODULUS
-            timing = self._timing
-            self._segments[psn] = _Segment(
-                operation, request, now, now + timing.first_retry, timing.first_retry, timing.first_wait
-            )
+            retry = self._congestion.retry
+            self._segments[psn] = _Segment(operation, request, now, now + retry, retry, self._timing.first_wait)
             self.statistics.sent += 1
             yield Transmission(psn, request)
 
     def _has_room(self) -> bool:
         oldest = next(iter(self._segments), self._next_psn)
-        return (self._next_psn - oldest) % PSN_MODULUS < WINDOW
+        return (self._next_psn - oldest) % PSN_MODULUS < WINDOW and len(self._segments) < self._congestion.window
 
     def _retransmissions(self, now: float) -> Iterator[Transmission]:
-        for psn, segment in self._segments.items():
-            if segment.due > now:
-                continue
+        due = [(psn, segment) for psn, segment in self._segments.items() if segment.due <= now]
+        for _, segment in due:
+            if not segment.answered:
+                self._congestion.timed_out(now, segment.retry)
             segment.retry = min(2 * segment.retry, self._timing.longest_retry)
             segment.due = now + segment.retry
+        for psn, segment in due[: self._congestion.window]:
+            segment.repeated = True
             self.statistics.retransmitted += 1
             yield Transmission(psn, segment.request)
 

@@ -112,6 +112,33 @@ def test_the_oldest_unanswered_psn_and_the_newest_differ_by_less_than_256() -> N
     assert found.completed() is not None
 
 
+def test_timeouts_halve_what_is_under_way_and_answers_open_it_again() -> None:
+    found = requester()
+    found.submit(write(0, bytes(1024 * 600)))
+    assert len(psns(found, 0)) == 256
+    repeated = [len(psns(found, now)) for now in (1, 3, 7, 11, 15, 19, 23)]
+    assert repeated == [128, 64, 32, 16, 8, 4, 4]
+    for psn in range(255):
+        found.receive(answer(psn, Opcode.ACKNOWLEDGE), 24)
+    assert len(psns(found, 24)) == 255, "each answer allows one more, up to the window of PSNs"
+    found.receive(answer(255, Opcode.ACKNOWLEDGE), 24)
+    assert len(psns(found, 24)) == 1
+
+
+def test_the_retry_time_stays_doubled_until_a_segment_sent_once_is_answered() -> None:
+    found = requester()
+    found.submit(write(0, b"x"))
+    assert [len(psns(found, now)) for now in (0, 1)] == [1, 1]
+    found.receive(answer(0, Opcode.ACKNOWLEDGE), 1)
+    for psn, (retry_is_at_least, retry_is_at_most) in enumerate([(2, 2), (1, 1)], start=1):
+        found.submit(write(0, b"x"))
+        found.poll(10 * psn)
+        deadline = found.deadline()
+        assert deadline is not None
+        assert retry_is_at_least <= deadline - 10 * psn <= retry_is_at_most
+        found.receive(answer(psn, Opcode.ACKNOWLEDGE), 10 * psn)
+
+
 @pytest.mark.parametrize(
     ("segments", "wrong"),
     [
