@@ -26,6 +26,7 @@ VERBS = {
     "ctl": Verb("ctl:ctl", "Commands of the control planes: ctl mind alloc, free, protect, regions, stats."),
     "bench": Verb("bench:bench", "Benchmarks against peers, in one run: bench memory, bench switch."),
     "fuzz": Verb("fuzz:fuzz_", "Send made-up packets through the switch's programs and check what comes of it."),
+    "check": Verb("check:check_group", "Search every state of a protocol's model: check mind."),
     "compile": Verb("compile:compile_", "Compile a P4 program to XDP; errors show file, line and column."),
     "trace": Verb("trace:trace", "Show what packets meet in the running switch: states, tables, actions, drops."),
     "stf": Verb("stf:stf", "Run STF packet tests on --target xdp or bmv2."),

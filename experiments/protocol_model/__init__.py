@@ -1,0 +1,1 @@
+"""Explicit-state search over the coherence protocol, with the transition table that the switch runs."""
