@@ -19,7 +19,7 @@ from rackplane.compiler.lexing.preprocessor import Preprocessor
 
 @dataclass(frozen=True)
 class Compiled:
-    """A bundle, whether it or its object came from the cache, and what #warning directives say."""
+    """A bundle, whether it or its object came from the cache, and its warnings."""
 
     bundle: Bundle
     cached: bool
@@ -79,14 +79,11 @@ def compile_with_lead(
 
 
 def _compile(wanted: _Wanted, cache: Path | None, warnings: list[Diagnostic]) -> tuple[Bundle, bool]:
-    diagnostics = Diagnostics()
-    entry = _entry(wanted, cache, diagnostics) if cache is not None else None
+    entry = _entry(wanted, cache) if cache is not None else None
     found = caches.read(entry) if entry is not None else None
     if found is not None:
         with suppress(BundleError):
-            bundle = Bundle.from_bytes(found)
-            warnings.extend(diagnostics.warnings)
-            return bundle, True
+            return Bundle.from_bytes(found), True
     # Only what the cache lacks needs the compiler itself, which takes longer to import than the cache to read.
     from rackplane.compiler.build import compile_pipeline  # noqa: PLC0415
     from rackplane.compiler.frontend import load_with_text  # noqa: PLC0415
@@ -94,13 +91,15 @@ def _compile(wanted: _Wanted, cache: Path | None, warnings: list[Diagnostic]) ->
     loaded = load_with_text(wanted.path, wanted.include_dirs, wanted.defines, warnings)
     made, cached = compile_pipeline(loaded.pipeline, cache=cache, lead_bytes=wanted.lead_bytes)
     bundle = replace(made, source=loaded.text)
-    if entry is not None:
+    # A program with warnings is compiled again, so that they are shown again.
+    if entry is not None and not warnings:
         caches.keep(entry, bundle.to_bytes())
     return bundle, cached
 
 
-def _entry(wanted: _Wanted, cache: Path, diagnostics: Diagnostics) -> Path | None:
+def _entry(wanted: _Wanted, cache: Path) -> Path | None:
     """The cache's file for what the program's tokens and their places make; None when it has errors."""
+    diagnostics = Diagnostics()
     try:
         preprocessor = Preprocessor([*wanted.include_dirs, INCLUDE_DIR], wanted.defines, diagnostics)
         tokens = preprocessor.run(wanted.path)

@@ -105,7 +105,7 @@ class Index(Expression):
 class Slice(Expression):
     """base[high:low], or base[low+:width] when `plus` (then `high` holds the low bit and `low` the width).
 
-    Set by the checker: `bounds`, the high and the low bit.
+    Set by the checker: `bounds`, the high and the low bit; None when the low bit is computed by the program.
     """
 
     base: Expression

@@ -212,7 +212,8 @@ class CallChecker(MemberChecker):
         declaration = owner.declaration
         if declaration is self._around.block:
             self._error(f"the {owner.kind} '{owner.name}' cannot apply itself", e.span)
-        signature = Signature(owner.name, owner.apply, types.VOID, owner.parameters, declaration)
+        open_variables = tuple(p for p, a in zip(owner.parameters, owner.arguments, strict=True) if a is p)
+        signature = Signature(owner.name, owner.apply, types.VOID, open_variables, declaration)
         return self._apply_signature(e, "apply", signature, receiver)
 
     def _apply_table(self, e: ast.Call, table: ast.TableDeclaration) -> Type:
@@ -408,6 +409,10 @@ class CallChecker(MemberChecker):
         if not self._coerce(argument, parameter.type, subject):
             return
         if parameter.direction.writes:
+            if isinstance(argument, ast.Slice) and argument.bounds is None:
+                message = f"{subject} is written: a slice at a computed place can be assigned only"
+                self._error(message, argument.span)
+                return
             if self._check_writable(argument, f"{subject} is written") and argument.target not in (
                 None,
                 argument.type,

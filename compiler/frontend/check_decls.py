@@ -161,8 +161,6 @@ class DeclarationChecker(ParserChecker):
     def _block_declaration(self, b: ast.BlockDeclaration) -> None:
         with self._scoped():
             variables = self._type_variables(b.type_parameters)
-            if variables and b.has_body:
-                self._error(f"a {b.kind} with a body cannot have type parameters", b.span)
             parameters = self._parameters(b.parameters)
             b.type = types.Block(b.kind, b.name, variables, parameters, variables, b)
             if b.has_body:

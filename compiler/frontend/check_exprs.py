@@ -183,7 +183,7 @@ class ExpressionChecker(ConversionChecker):
         if not types.is_numeric(left) or not types.is_numeric(right):
             return self._fail(f"'{e.operator}' does not work on {left} and {right}", e.span)
         amount = e.right.value
-        if isinstance(right, Bits) and right.signed:
+        if isinstance(right, Bits) and right.signed and amount is None:
             return self._fail("the amount of a shift must be unsigned", e.right.span)
         if isinstance(amount, int) and amount < 0:
             return self._fail(f"cannot shift by the negative number {amount}", e.right.span)
@@ -313,6 +313,8 @@ class ExpressionChecker(ConversionChecker):
         if not isinstance(condition, types.Unknown) and condition != types.BOOL:
             return self._fail(f"the condition of '?:' is a bool, not {condition}", e.condition.span)
         common = self._balance(e.then, e.otherwise)
+        if common is None and types.is_literal(e.then.type) and types.is_literal(e.otherwise.type):
+            return e.then.type
         if common is None:
             return self._fail(f"'?:' chooses between {e.then.type} and {e.otherwise.type}", e.span)
         chosen = {True: e.then.value, False: e.otherwise.value}
@@ -342,6 +344,8 @@ class ExpressionChecker(ConversionChecker):
         if isinstance(base, types.Unknown):
             return base
         base = types.underlying(self._plain(e.base))
+        if e.plus and self._is_computed(e.high):
+            return self._computed_slice(e, base)
         if e.plus:
             low, width = self._constant_int(e.high, "the low bit"), self._constant_int(e.low, "the slice's width")
             high = None if low is None or width is None else low + width - 1
@@ -359,6 +363,21 @@ class ExpressionChecker(ConversionChecker):
             e.value = (e.base.value >> low) & ((1 << (high - low + 1)) - 1)
         return Bits(high - low + 1)
 
+    def _is_computed(self, e: ast.Expression) -> bool:
+        """Whether it is an unsigned number that is known only when the program runs."""
+        found = types.underlying(self._expression(e))
+        return isinstance(found, Bits) and not found.signed and e.value is None
+
+    def _computed_slice(self, e: ast.Slice, base: Type) -> Type:
+        width = self._constant_int(e.low, "the slice's width")
+        if not isinstance(base, Bits):
+            return self._fail(f"bits at a computed place cannot be taken from {base}", e.span)
+        if width is None:
+            return types.UNKNOWN
+        if not 0 < width <= base.width:
+            return self._fail(f"there is no slice of {width} bits in {base}", e.span)
+        return Bits(width)
+
     # Compile-time knowledge
 
     def _is_compile_time(self, e: ast.Expression) -> bool:
@@ -370,12 +389,19 @@ class ExpressionChecker(ConversionChecker):
         if isinstance(e, ast.Path):
             declaration = e.declaration
             if isinstance(declaration, ast.Parameter):
-                return declaration.in_constructor
+                return declaration.in_constructor or self._is_function_constant(declaration)
             return isinstance(declaration, ast.Instantiation | ast.Constant)
         if isinstance(e, ast.Call):
             return e.resolved is not None and e.resolved.what in ("constructor", "size", "static_assert")
         children = _children(e)
         return bool(children) and all(self._is_compile_time(c) for c in children)
+
+    def _is_function_constant(self, parameter: ast.Parameter) -> bool:
+        """Whether it is a parameter without direction of the function around: its arguments are constants."""
+        function = self._around.callable
+        if parameter.direction is not types.Direction.NONE or not isinstance(function, ast.FunctionDeclaration):
+            return False
+        return parameter in function.parameters
 
     def _member(self, e: ast.Member) -> Type:
         raise NotImplementedError

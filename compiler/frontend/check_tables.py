@@ -287,6 +287,8 @@ class TableChecker(StatementChecker):
     def _label(self, label: ast.Expression, wanted: Type, what: str) -> None:
         """Check one set against the type of the key that it matches."""
         found = self._expression(label)
+        if isinstance(wanted, types.Sequence):
+            wanted = types.Tuple(wanted.items)
         if isinstance(label, ast.Anything) or isinstance(found, types.Unknown) or isinstance(wanted, types.Unknown):
             return
         if isinstance(label, ast.Binary) and label.operator in ("&&&", ".."):

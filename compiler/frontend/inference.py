@@ -13,7 +13,7 @@ def unify(formal: Type, actual: Type, variables: frozenset[TypeVar], bound: Bind
     """
     if isinstance(formal, TypeVar) and formal in variables:
         return _bind(formal, actual, bound)
-    if isinstance(actual, types.Unknown | types.DontCare) or isinstance(formal, types.DontCare):
+    if isinstance(actual, types.Unknown | types.DontCare) or isinstance(formal, types.DontCare) or formal == actual:
         return True
     if types.is_literal(actual):
         return _literal(formal, actual, variables, bound)

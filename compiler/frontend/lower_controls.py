@@ -11,6 +11,7 @@ from rackplane.compiler.frontend.lower_binding import OBJECTS, Sharing
 from rackplane.compiler.frontend.lower_calls import MAX_CALL_DEPTH
 from rackplane.compiler.frontend.lower_env import Binding, BlockInstance, Frame, LowerError, TooLarge
 from rackplane.compiler.frontend.lower_names import control_plane_name
+from rackplane.compiler.frontend.lower_objects import type_arguments
 from rackplane.compiler.frontend.lower_tables import TableLowerer
 from rackplane.compiler.frontend.types import Direction
 
@@ -44,7 +45,7 @@ class ControlLowerer(TableLowerer):
             if isinstance(found, BlockInstance):
                 return found
         if isinstance(receiver, ast.TypeExpression) and isinstance(receiver.type, types.Meta):
-            return self._direct_instance(receiver.type.type, e)
+            return self._direct_instance(self._frame.type_of(receiver.type.type), e)
         raise LowerError("this cannot be applied", e.span)
 
     def _direct_instance(self, made: types.Type, e: ast.Call) -> BlockInstance:
@@ -59,7 +60,7 @@ class ControlLowerer(TableLowerer):
         known = around.instance.direct.get(e)
         if known is None:
             name = control_plane_name([], around.instance.prefix, made.declaration.name)
-            known = BlockInstance(made.declaration, name, {})
+            known = BlockInstance(made.declaration, name, {}, types=type_arguments(made))
             around.instance.direct[e] = known
         return known
 

@@ -35,7 +35,8 @@ class BlockInstance:
 
     `sites` is the number of places that apply it, at least as far as that is known; `passed_on` says that it was
     given to another instance. `variables` are those of its parameters and of everything that its body declares: its
-    tables and actions are made once and refer to them, however often the body is entered.
+    tables and actions are made once and refer to them, however often the body is entered. `types` are its type
+    arguments.
     """
 
     declaration: ast.BlockDeclaration
@@ -47,6 +48,7 @@ class BlockInstance:
     tables: dict[ast.Declaration, LoweredTable] = field(default_factory=dict)
     direct: dict[ast.Call, BlockInstance] = field(default_factory=dict)
     passed_on: bool = False
+    types: types.Bindings = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

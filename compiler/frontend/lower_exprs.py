@@ -345,9 +345,11 @@ class ExpressionLowerer(LowererBase):
         return self._converted(value, self._frame.type_of(e.type), e.span)
 
     def _slice(self, e: ast.Slice) -> Value:
-        if e.bounds is None:
-            raise LowerError("the slice's bits are not known", e.span)
-        return lower_fold.slice_of(self._scalar(e.base), *e.bounds)
+        if e.bounds is not None:
+            return lower_fold.slice_of(self._scalar(e.base), *e.bounds)
+        base, low = self._ordered_scalars(e.base, e.high)
+        shifted = lower_fold.binary(">>", base, low, lower_fold.bits_of(base))
+        return lower_fold.cast(shifted, self._scalar_type(e.type, e.span))
 
     # Calls
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rackplane.compiler import ir
+from rackplane.compiler.annotations import string_of
 
 
 def name_annotation(annotations: Iterable[ir.Annotation]) -> str | None:
     """The text of @name("..."), None when there is none."""
     for annotation in annotations:
         if annotation.name == "name":
-            body = annotation.body.strip()
-            if body.startswith('"') and body.endswith('"'):
-                body = body[1:-1]
-            return body
+            return string_of(annotation) if '"' in annotation.body else annotation.body.strip()
     return None
 
 

@@ -53,7 +53,7 @@ class ObjectLowerer(StatementLowerer):
         for parameter, argument in zip(call.resolved.parameters, call.resolved.arguments, strict=True):
             if isinstance(parameter.declaration, ast.Parameter):
                 constructor[parameter.declaration] = self._constructor_argument(parameter, argument, call)
-        return BlockInstance(declaration, name, constructor, sites)
+        return BlockInstance(declaration, name, constructor, sites, types=type_arguments(made))
 
     def _constructor_argument(
         self, parameter: types.Parameter, argument: ast.Expression | None, call: ast.Call
@@ -164,7 +164,7 @@ class ObjectLowerer(StatementLowerer):
         """The frame of an instance's body, with its objects, actions and tables; made once."""
         if instance.frame is not None:
             return instance.frame
-        frame = Frame(self._program.globals, dict(instance.constructor), instance=instance)
+        frame = Frame(self._program.globals, dict(instance.constructor), instance.types, instance)
         instance.frame = frame
         with self._in_frame(frame):
             for local in instance.declaration.locals:
@@ -225,6 +225,14 @@ class ObjectLowerer(StatementLowerer):
             notes = declaration.annotations if isinstance(declaration, ast.Declaration) else []
             return control_plane_name(notes, "", type_name(t))
         return f"digest_{len(self._program.collected.digests)}"
+
+
+def type_arguments(made: types.Block) -> types.Bindings:
+    """What the type parameters of a parser or control stand for."""
+    declaration = made.declaration
+    if not isinstance(declaration, ast.BlockDeclaration) or not isinstance(declaration.type, types.Block):
+        return {}
+    return dict(zip(declaration.type.parameters, made.arguments, strict=False))
 
 
 def _match_kind(declaration: object, span: ir.Span) -> ir.MatchKind:

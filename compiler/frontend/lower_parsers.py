@@ -150,7 +150,8 @@ class ParserLowerer(ControlLowerer):
         self._depth += 1
         if self._depth > MAX_CALL_DEPTH:
             raise TooLarge(f"parsers nest more than {MAX_CALL_DEPTH} levels deep", e.span)
-        frame = Frame(self._program.globals, dict(self._instance_frame(instance).bindings), instance=instance)
+        bindings = dict(self._instance_frame(instance).bindings)
+        frame = Frame(self._program.globals, bindings, instance.types, instance)
         after = self._bind_arguments(frame, own_parameters(resolved, instance), Sharing())
         prefix = f"{instance.declaration.name}_"
         behind = self._state_name(f"after_{instance.declaration.name}")

@@ -52,11 +52,30 @@ class StatementLowerer(CallLowerer):
         """Nothing."""
 
     def _assignment(self, s: ast.Assignment) -> None:
+        if isinstance(s.target, ast.Slice) and s.target.bounds is None:
+            self._computed_slice(s, s.target)
+            return
         if s.operator is not None:
             self._combined(s)
             return
         target = self._fixed_target(s.target) if not is_pure(s.value) else self._target(s.target)
         self._store(target, self._value(s.value), s.span)
+
+    def _computed_slice(self, s: ast.Assignment, target: ast.Slice) -> None:
+        """base[low+:width] = value: the bits are masked out of the base and the value is shifted in."""
+        base = self._fixed_place(target.base)
+        whole, part = bits_of(base), self._scalar_type(target.type, target.span)
+        low = self._saved(self._scalar(target.high), s.span)
+        value = self._scalar(s.value)
+        if not isinstance(low, ir.Expr):
+            raise LowerError("the low bit of the slice is no number", target.span)
+        if s.operator is not None:
+            old = lower_fold.cast(lower_fold.binary(">>", base, low, whole), part)
+            value = lower_fold.binary(s.operator, old, value, part)
+        ones = lower_fold.binary("<<", constant((1 << part.width) - 1, whole), low, whole)
+        kept = lower_fold.binary("&", base, lower_fold.unary("~", ones, whole), whole)
+        shifted = lower_fold.binary("<<", lower_fold.cast(value, whole), low, whole)
+        self._assign(base, lower_fold.binary("|", kept, shifted, whole), s.span)
 
     def _combined(self, s: ast.Assignment) -> None:
         """target op= value: the target is evaluated once."""

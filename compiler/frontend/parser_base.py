@@ -13,7 +13,7 @@ from rackplane.compiler.lexing.tokens import BAD, END, HASH, IDENTIFIER, KEYWORD
 MAX_NESTING = 200
 
 T = TypeVar("T")
-_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"(?:\s*\+\+\s*"(?:[^"\\]|\\.)*")*', re.DOTALL)
 
 
 class SyntaxProblem(Exception):

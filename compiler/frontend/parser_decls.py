@@ -321,7 +321,7 @@ class DeclarationParser(TableParser):
         if kind == "table":
             return self._table(annotations)
         if self._starts_declaration():
-            return self._variable_or_instance(annotations)
+            return self._variable_or_instance(self._type(), annotations)
         raise self._problem(f"expected a declaration or 'apply', found {self._current.named}")
 
     def _parser_item(self) -> ast.Declaration:
@@ -334,7 +334,7 @@ class DeclarationParser(TableParser):
         if kind == "value_set":
             return self._value_set(annotations)
         if self._starts_declaration():
-            return self._variable_or_instance(annotations)
+            return self._variable_or_instance(self._type(), annotations)
         raise self._problem(f"expected a declaration or a state, found {self._current.named}")
 
     def _value_set(self, annotations: list[Annotation]) -> ast.ValueSetDeclaration:

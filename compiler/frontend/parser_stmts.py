@@ -37,9 +37,20 @@ class StatementParser(ExpressionParser):
             statement = parse(self)
             self._leave()
             return statement
-        if self._starts_declaration():
-            return ast.DeclarationStatement(token.span, self._variable_or_instance(annotations))
-        return self._simple_statement()
+        if not self._starts_declaration():
+            return self._simple_statement()
+        reference = self._type()
+        if self._current.kind == "." and isinstance(reference, ast.SpecializedRef):
+            return self._direct_application(reference)
+        return ast.DeclarationStatement(token.span, self._variable_or_instance(reference, annotations))
+
+    def _direct_application(self, reference: ast.TypeRef) -> ast.Statement:
+        """Type<arguments>.apply(...);"""
+        call = self._postfix(ast.TypeExpression(reference.span, reference), reference.span)
+        if not isinstance(call, ast.Call):
+            raise self._problem("this expression has no effect; expected a call of 'apply'", call.span)
+        self._expect(";", "after the statement")
+        return ast.CallStatement(call.span, call)
 
     def _starts_declaration(self) -> bool:
         token, following = self._current, self._peek()
@@ -48,8 +59,7 @@ class StatementParser(ExpressionParser):
             return after.kind != "." or token.kind not in (IDENTIFIER, ".", "error")
         return self._is_name(token) and self._is_name(following)
 
-    def _variable_or_instance(self, annotations: list[Annotation]) -> ast.Declaration:
-        reference = self._type()
+    def _variable_or_instance(self, reference: ast.TypeRef, annotations: list[Annotation]) -> ast.Declaration:
         if self._current.kind == "(":
             return self._instantiation(reference, annotations)
         declaration = self._variable(reference, annotations)

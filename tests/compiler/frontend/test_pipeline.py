@@ -29,7 +29,13 @@ def table(keys: str = "", actions: str = "NoAction;", rest: str = "", annotation
 
 @pytest.mark.parametrize(
     ("annotations", "name"),
-    [("", "I.t"), ('@name("u")', "I.u"), ('@name(".u")', "u"), ('@name("a.b")', "I.a.b")],
+    [
+        ("", "I.t"),
+        ('@name("u")', "I.u"),
+        ('@name("u" ++ "v")', "I.uv"),
+        ('@name(".u")', "u"),
+        ('@name("a.b")', "I.a.b"),
+    ],
 )
 def test_table_names(tmp_path: Path, annotations: str, name: str) -> None:
     assert list(pipeline(tmp_path, table(annotations=annotations)).tables) == [name]
