@@ -134,8 +134,6 @@ def _is_hidden(annotations: Iterable[ir.Annotation]) -> bool:
 
 
 def _table(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline, table: ir.Table) -> None:
-    if _is_hidden(table.annotations):
-        return
     out = info.tables.add()
     names.fill(out.preamble, Prefix.TABLE, table.name, table.annotations)
     _match_fields(out, pipeline, table)
@@ -208,7 +206,7 @@ def _table_resources(out: p4i.Table, names: _Names, pipeline: ir.Pipeline, table
 def _actions(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline) -> None:
     done = set()
     for action in pipeline.actions.values():
-        if action.name in done or _is_hidden(action.annotations):
+        if action.name in done:
             continue
         done.add(action.name)
         out = info.actions.add()

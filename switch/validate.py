@@ -276,7 +276,7 @@ def tables_by_id(manifest: Manifest, p4info: p4i.P4Info) -> Iterator[tuple[Table
         raise BundleError("the P4Info has other tables than the device config: they come from different programs")
     for table in manifest.tables:
         info = infos[table.id]
-        if [(m.id, m.bitwidth) for m in info.match_fields] != [(k.id, k.width) for k in _by_id(table.keys, info)]:
+        if not _same_keys(table, info, _translated(p4info)):
             raise BundleError(f"the P4Info has other match fields for table {table.name} than the device config")
         if {ref.id for ref in info.action_refs} - {a.id for a in table.actions}:
             raise BundleError(f"the P4Info has other actions for table {table.name} than the device config")
@@ -284,6 +284,20 @@ def tables_by_id(manifest: Manifest, p4info: p4i.P4Info) -> Iterator[tuple[Table
     profiles = {p.preamble.id for p in p4info.action_profiles}
     if not profiles >= {p.id for p in manifest.profiles}:
         raise BundleError("the P4Info has other action profiles than the device config")
+
+
+def _translated(p4info: p4i.P4Info) -> frozenset[str]:
+    """The types whose values have another width for the control plane (P4Runtime 1.4, section 8.4.6)."""
+    new_types = p4info.type_info.new_types.items()
+    return frozenset(name for name, each in new_types if each.HasField("translated_type"))
+
+
+def _same_keys(table: TableLayout, info: p4i.Table, translated: frozenset[str]) -> bool:
+    keys = _by_id(table.keys, info)
+    if [m.id for m in info.match_fields] != [k.id for k in keys]:
+        return False
+    pairs = zip(info.match_fields, keys, strict=True)
+    return all(m.bitwidth == k.width or m.type_name.name in translated for m, k in pairs)
 
 
 def _by_id(keys: tuple[KeyField, ...], info: p4i.Table) -> list[KeyField]:

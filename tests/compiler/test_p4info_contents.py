@@ -193,5 +193,6 @@ def test_structured_annotations(tmp_path: Path, body: str, expected: dict[str, i
     assert values == expected
 
 
-def test_hidden_tables_are_left_out(tmp_path: Path) -> None:
-    assert not info(tmp_path, "@hidden " + table("meta.x : exact;")).tables
+def test_hidden_tables_are_there_as_the_switch_needs_them(tmp_path: Path) -> None:
+    (found,) = info(tmp_path, "@hidden " + table("meta.x : exact;")).tables
+    assert list(found.preamble.annotations) == ["@hidden"]
