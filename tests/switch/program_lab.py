@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 
+from compiled_program import CompiledProgram
+from compiled_program import as_bytes as canonical
 from finsy.proto import p4i, p4r
 
-from rackplane.compiler.driver import compile_program, default_cache
 from rackplane.switch import libbpf, pipeline
 from rackplane.switch.errors import Code
 from rackplane.switch.fanout import Devices
@@ -21,18 +21,17 @@ from rackplane.switch.ports import Port
 LOOPBACK = 1
 PORT = 4
 REDIRECT = 4
-FIXTURES = Path(__file__).parent / "fixtures"
 
 
 class Lab:
     """One program. Every frame comes in on port 4."""
 
     def __init__(self, name: str, ports: dict[int, Port] | None = None) -> None:
-        bundle = compile_program(FIXTURES / f"{name}.p4", cache=default_cache()).bundle
-        self.info = p4i.P4Info.FromString(bundle.p4info)
-        self.pipeline = pipeline.load(bundle.object, bundle.manifest, self.info, Devices(ports or {}))
+        program = CompiledProgram(name)
+        self.info = program.p4info
+        self.pipeline = pipeline.load(program.image, program.manifest, self.info, Devices(ports or {}))
         self.writer = Writer(self.pipeline)
-        maps = bundle.manifest.maps
+        maps = program.manifest.maps
         SharedMemory(self.pipeline.loaded.map(maps.ports)).words(2, LOOPBACK + 1)[LOOPBACK] = PORT + 1
         out = self.pipeline.loaded.map(maps.tx)
         for number in range(1, 9):
@@ -106,8 +105,3 @@ class Lab:
         """The frame that leaves; None when it is dropped."""
         verdict, out, _ = libbpf.test_run(self.pipeline.loaded.ingress_fd, frame, repeat, LOOPBACK)
         return out if verdict == REDIRECT else None
-
-
-def canonical(value: int) -> bytes:
-    """The shortest big-endian bytes."""
-    return value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+import switch_client as p4
+from compiled_program import CompiledProgram
 from finsy.proto import p4r
 from program_lab import Lab, canonical
-from switch_hosts import Links
+from switch_hosts import Links, Running
 
 from rackplane.switch import links as interfaces
 from rackplane.switch.errors import Code
@@ -297,6 +300,28 @@ def test_members_of_ports_that_are_down_are_not_chosen(links: Links) -> None:
         links.wait_up([1])
         lab.pipeline.ports_changed()
         expect_choices(lab, [0x101, 0x101])
+
+
+def test_the_switch_is_told_of_links(switch: Running, links: Links) -> None:
+    """Over gRPC, without anybody's help: traffic leaves a member when its port goes down, and comes back."""
+    program, client = CompiledProgram("selectors"), p4.Client(switch.address)
+    switch.programs[program.config] = (program.image, program.manifest)
+    client.push(program.config, p4info=program.p4info)
+    with Lab("selectors") as names:
+        client.insert(*[member(names, n, "set", 0x100 + n) for n in (1, 2)])
+        client.insert(group(names, 1, (1, 1, b"\2"), (2, 1)))
+        client.insert(entry(names, "balanced", 1, group=1))
+    sent = next(frame(BALANCED, 1, dst=n) for n in range(99) if spread_hash(n, 0, 0) % 2 == 0)
+    for action, wanted in (("up", 0x101), ("down", 0x102), ("up", 0x101)):
+        subprocess.run(["ip", "link", "set", links.ports[2], action], check=True)
+        deadline = time.monotonic() + 20
+        found = None
+        while found != wanted:
+            assert time.monotonic() < deadline, f"{found} and not {wanted} with port 2 {action}"
+            links.hosts[3].send(sent)
+            answer = links.hosts[1].receive()
+            found = int.from_bytes(answer[18:20], "big") if answer else None
+    client.close()
 
 
 # The control plane

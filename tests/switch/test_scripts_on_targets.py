@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from program_lab import FIXTURES
+from compiled_program import FIXTURES
 
 from rackplane.switch.stf.runner import run_script
 from rackplane.switch.targets import by_name
