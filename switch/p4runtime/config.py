@@ -82,6 +82,8 @@ class PipelineConfigs:
                 return
             if request.action == _Action.UNSPECIFIED:
                 raise invalid("the request has no action")
+            if request.action not in _Action.Action.values():
+                raise invalid(f"action {request.action} does not exist")
             if not request.HasField("config"):
                 raise invalid("the request has no config")
             loaded = await self._load(request.config)

@@ -78,6 +78,7 @@ def test_saved_config_takes_writes_until_it_is_committed(client: p4.Client) -> N
 
 BAD_CONFIGS: list[tuple[str, Callable[[Config], object], Status, str]] = [
     ("no action", lambda r: setattr(r, "action", 0), Status.INVALID_ARGUMENT, "no action"),
+    ("unknown action", lambda r: setattr(r, "action", 9), Status.INVALID_ARGUMENT, "action 9 does not exist"),
     ("no config", lambda r: r.ClearField("config"), Status.INVALID_ARGUMENT, "no config"),
     ("no device config", lambda r: r.config.ClearField("p4_device_config"), Status.INVALID_ARGUMENT, "both"),
     ("garbage", lambda r: setattr(r.config, "p4_device_config", b"?"), Status.INVALID_ARGUMENT, "device config"),
