@@ -10,7 +10,7 @@ import os
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rackplane.compiler.manifest import LOOP_GROUP, LOOP_REPLICA_PORT, SwitchMaps
 from rackplane.switch import libbpf
@@ -48,7 +48,7 @@ class Fanout:
 class Devices:
     """The interfaces of a switch: its ports by number, and the index of its loop port (0: it has none)."""
 
-    ports: Mapping[int, Port]
+    ports: Mapping[int, Port] = field(default_factory=dict)
     loop: int = 0
 
 

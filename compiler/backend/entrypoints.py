@@ -165,7 +165,7 @@ def _maps(entry: Entry) -> None:
     if entry.in_map:
         out.line("DEFINE_MAP(phvs, BPF_MAP_TYPE_PERCPU_ARRAY, 0, u32, struct phv, 2);")
     if entry.per_copy:
-        out.line(f"struct cpu {{ u32 next_slot;{' u32 wake;' if entry.paths.loops else ''} }};")
+        out.line(f"struct cpu {{ u32 next_slot;{' u32 wake; u32 next_pool;' if entry.paths.loops else ''} }};")
         out.line("DEFINE_MAP(cpus, BPF_MAP_TYPE_PERCPU_ARRAY, 0, u32, struct cpu, 1);")
         out.line("DEFINE_MAP(slots, BPF_MAP_TYPE_PERCPU_ARRAY, 0, u32, struct slot, MAX_SLOTS);")
     if entry.replica_ids or entry.paths.egress_branches:
@@ -388,13 +388,13 @@ def _begin_ingress(entry: Entry) -> None:
     out.line("phv->sm.f_ingress_port = port - 1;")
     for name in entry.sets("packet_length"):
         out.line(f"phv->sm.f_{name} = pkt->length;")
+    if entry.paths.length:
         out.line("phv->path.length = pkt->length;")
-    if entry.paths.loops:
-        out.line("phv->path.left = PASSES;")
     for name in entry.sets("ingress_global_timestamp"):
         out.line(f"{'if (!type) ' if again else ''}phv->sm.f_{name} = ({_now(entry)}) & 0xffffffffffffull;")
     if again:
         with out.block("if (type)"):
             out.line("copy_words((u64 *)&phv->meta, (u64 *)&again->kept, (sizeof(phv->meta) + 7) / 8);")
-            out.line("phv->path.left = again->left;")
+            out.line("phv->path.pool = again->pool;")
+            out.line("phv->path.turns = again->turns;")
             out.line("SET_instance_type(phv, type);")

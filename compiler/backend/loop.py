@@ -11,11 +11,11 @@ from rackplane.compiler.backend.structure import Structure
 from rackplane.compiler.backend.usage import standard_fields
 from rackplane.compiler.manifest import CLONE_GROUP, LOOP_GROUP, LOOP_REPLICA_PORT
 
-# A packet and all that is made of it: how often they may begin at the parser again or be cloned.
-PASSES = 255
+# How many passes a packet has, with all that is made of it: see take_passes() in runtime/paths.h.
+PASSES = 1023
 # After this many tail calls the packet waits in the loop port, so that other packets get their turn.
 TAIL_CALLS = 16
-CLONE_SHARE = 8
+MAX_POOLS = 4096
 _SET = ("instance_type", "packet_length", "priority", "egress_rid")
 
 
@@ -26,7 +26,7 @@ def constants(paths: Paths) -> dict[str, int]:
     return {
         "PASSES": PASSES,
         "TAIL_CALLS": TAIL_CALLS,
-        "CLONE_SHARE": CLONE_SHARE,
+        "MAX_POOLS": MAX_POOLS,
         "CLONE_GROUP": CLONE_GROUP,
         "LOOP_GROUP": LOOP_GROUP,
         "LOOP_REPLICA_PORT": LOOP_REPLICA_PORT,
@@ -37,7 +37,7 @@ def path_structure(out: CWriter) -> None:
     """struct path: what a packet was asked to do, and what BMv2 keeps in packets outside of their metadata."""
     out.line("#define SESSION(number) (CLONE_GROUP | ((u32)(number) & 0x7fff))")
     with out.block("struct path", "};"):
-        out.text("u32 clone;\nu8 clone_list;\nu8 again;\nu16 left;\nu32 shortened;\nu32 length;")
+        out.text("u32 clone;\nu8 clone_list;\nu8 again;\nu8 turns;\nu32 pool;\nu32 shortened;\nu32 length;")
 
 
 def slot_members(paths: Paths, metadata: str) -> list[str]:
@@ -74,7 +74,8 @@ def write_structures(facts: Facts, out: CWriter, seen: bool) -> None:
     for name in facts.paths.macros():
         out.line(f"#define {name}")
     out.line("struct fan { u32 copies; u32 max_bytes; u16 priority; u16 base; };")
-    out.line(f"struct again {{ {metadata} kept ALIGNED; u32 type ALIGNED; u32 left; }};")
+    out.line(f"struct again {{ {metadata} kept ALIGNED; u32 type ALIGNED; u32 pool; u32 turns; }};")
+    out.line("struct pool { u32 ticket; u32 left; };")
     used = standard_fields(facts.pipeline)
     for name in _SET:
         action = f"((phv)->sm.f_{name} = (value))" if name in used else "((void)(value))"

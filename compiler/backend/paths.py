@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rackplane.compiler import ir
 from rackplane.compiler.backend import walk
-from rackplane.compiler.backend.usage import standard_fields
+from rackplane.compiler.backend.usage import length_after_ingress
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def find_paths(pipeline: ir.Pipeline) -> Paths:
         resubmit="resubmit_preserving_field_list" in called["ingress"],
         recirculate="recirculate_preserving_field_list" in called["egress"],
         truncate=any("truncate" in names for names in called.values()),
-        length="packet_length" in standard_fields(pipeline),
+        length=length_after_ingress(pipeline),
     )
 
 

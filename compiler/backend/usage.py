@@ -40,6 +40,16 @@ def standard_fields(pipeline: ir.Pipeline) -> frozenset[str]:
     return frozenset(found)
 
 
+def length_after_ingress(pipeline: ir.Pipeline) -> bool:
+    """Whether packet_length is used where it depends on the headers that became valid or invalid before."""
+    late = (*pipeline.egress.body, *pipeline.compute.body, *pipeline.deparser.body)
+    found = [e for e in _places(late, pipeline) if isinstance(e, ir.Var | ir.Member)]
+    whole = ir.Var(_STANDARD, pipeline.standard_metadata)
+    members = [e for e in found if isinstance(e, ir.Member) and e.base == whole]
+    wholes = sum(e == whole for e in found)
+    return wholes > len(members) or any(e.name == "packet_length" for e in members)
+
+
 def has_effect(body: Iterable[ir.Stmt]) -> bool:
     """Whether a body does anything at all."""
     return any(not isinstance(s, ir.Scope | ir.Leave | ir.Exit) for s in walk.statements(body))

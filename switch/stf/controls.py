@@ -71,7 +71,7 @@ class Controls:
     def mirror(self, command: Control) -> None:
         """mirroring_add SESSION PORT."""
         port = _number(command, 1)
-        self._set_session(_number(command, 0), [p4r.Replica(egress_port=port, instance=1)], p4r.Update.INSERT)
+        self._set_session(_number(command, 0), [p4r.Replica(egress_port=port)], p4r.Update.INSERT)
 
     def mirror_group(self, command: Control) -> None:
         """mirroring_add_mc SESSION GROUP."""

@@ -92,7 +92,7 @@ LIES: list[tuple[str, Change, str]] = [
 @pytest.mark.root
 def test_a_manifest_that_lies(basic_object: bytes, what: str, change: Change, message: str) -> None:
     with pytest.raises(BundleError, match=message):
-        pipeline.load(basic_object, change(basic.manifest()), basic.p4info(), Devices({}))
+        pipeline.load(basic_object, change(basic.manifest()), basic.p4info(), Devices())
 
 
 @pytest.mark.parametrize("image", [b"", b"\x7fELF", b"x" * 5000], ids=["empty", "header", "text"])

@@ -31,7 +31,7 @@ def in_kernel(table: Table, program: pipeline.Pipeline) -> list[bool]:
 
 
 def test_a_batch_that_the_kernel_refuses_is_undone(basic_object: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = pipeline.load(basic_object, basic.manifest(), basic.p4info(), Devices({}))
+    program = pipeline.load(basic_object, basic.manifest(), basic.p4info(), Devices())
     writer, table = Writer(program), program.tables[basic.L2]
     writer.write(0, inserts(p4.l2(1, 1)))
     real = libbpf.update_batch

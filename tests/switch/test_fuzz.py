@@ -184,7 +184,7 @@ def test_manifests(basic_object: bytes, seed: int) -> None:
     except ManifestError:
         return
     try:
-        loaded = pipeline.load(basic_object, manifest, basic.p4info(), Devices({}))
+        loaded = pipeline.load(basic_object, manifest, basic.p4info(), Devices())
     except SwitchError as e:
         assert str(e)
         return

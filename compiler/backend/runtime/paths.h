@@ -12,6 +12,7 @@ enum { INGRESS_CLONE = 1, EGRESS_CLONE = 2, RECIRCULATED = 4, REPLICATED = 5, RE
 /* What a frame in the loop port goes on with. */
 enum { JOB_COPY, JOB_CLONE_INGRESS, JOB_CLONE_EGRESS, JOB_RESUME, JOB_SEND, JOB_AGAIN };
 
+DEFINE_MAP(pools, BPF_MAP_TYPE_PERCPU_ARRAY, 0, u32, struct pool, MAX_POOLS);
 DEFINE_MAP(agains, BPF_MAP_TYPE_PERCPU_ARRAY, 0, u32, struct again, 1);
 DEFINE_MAP(fans, BPF_MAP_TYPE_HASH, 0, u32, struct fan, MAX_FANS);
 DEFINE_MAP(stages, BPF_MAP_TYPE_PROG_ARRAY, 0, u32, u32, 2);
@@ -36,6 +37,31 @@ INLINE struct slot *find_slot(u32 ticket)
 	struct slot *slot = slot_of(ticket);
 
 	return slot && slot->ticket == ticket ? slot : NULL;
+}
+
+/* Take passes for a packet out of the pool that it shares with all that is made of it; 0 when it has too few.
+ * The pool of a packet is made at its first pass, and is lost when MAX_POOLS others have been made since. */
+INLINE u32 take_passes(struct path *path, u32 wanted)
+{
+	if (!path->pool) {
+		struct cpu *cpu = this_cpu();
+		if (!cpu)
+			return 0;
+		path->pool = 1u << 31 | cpu->next_pool++;
+		u32 fresh = path->pool % MAX_POOLS;
+		struct pool *made = bpf_map_lookup_elem(&pools, &fresh);
+		if (!made)
+			return 0;
+		made->ticket = path->pool;
+		made->left = PASSES;
+	}
+	u32 index = path->pool % MAX_POOLS;
+	struct pool *pool = bpf_map_lookup_elem(&pools, &index);
+
+	if (!pool || pool->ticket != path->pool || pool->left < wanted)
+		return 0;
+	pool->left -= wanted;
+	return 1;
 }
 
 /* Put the packet's state aside. */
@@ -107,6 +133,8 @@ INLINE int multicast(struct packet *pkt, struct phv *phv, u32 group)
 		return -DROP_NO_GROUP;
 	u32 base = fan->base;
 	devices_of = LOOP_GROUP + fan->copies;
+	if (!take_passes(&phv->path, fan->copies))
+		return -DROP_PASSES;
 #endif
 	void *devices = bpf_map_lookup_elem(&groups, &devices_of);
 
@@ -132,9 +160,9 @@ INLINE int enter_again(struct packet *pkt, struct phv *phv, u32 type)
 
 	if (!again)
 		return -DROP_NO_ROOM;
-	if (!phv->path.left)
+	if (!take_passes(&phv->path, 1))
 		return -DROP_PASSES;
-	if (phv->path.left % TAIL_CALLS == 0) {
+	if (phv->path.turns >= TAIL_CALLS) {
 		struct slot *slot = park(pkt, phv, JOB_AGAIN);
 		if (!slot)
 			return -DROP_NO_ROOM;
@@ -143,7 +171,8 @@ INLINE int enter_again(struct packet *pkt, struct phv *phv, u32 type)
 		keep(phv, &slot->kept, phv->path.again - 1);
 		return over_loop(pkt, slot->ticket, 1);
 	}
-	again->left = phv->path.left - 1;
+	again->pool = phv->path.pool;
+	again->turns = phv->path.turns + 1;
 	again->type = type;
 	clear_words((u64 *)&again->kept, (sizeof(again->kept) + 7) / 8);
 	keep(phv, &again->kept, phv->path.again - 1);
@@ -160,7 +189,8 @@ INLINE int enter_after_loop(struct xdp_md *ctx, struct slot *slot)
 
 	if (!again)
 		return -DROP_NO_ROOM;
-	again->left = slot->phv.path.left - 1;
+	again->pool = slot->phv.path.pool;
+	again->turns = 1;
 	again->type = slot->type;
 	copy_words((u64 *)&again->kept, (u64 *)&slot->kept, (sizeof(slot->kept) + 7) / 8);
 	bpf_tail_call(ctx, &stages, STAGE_INGRESS);
@@ -170,16 +200,6 @@ INLINE int enter_after_loop(struct xdp_md *ctx, struct slot *slot)
 #endif
 
 #ifdef CLONES
-/* How many of the packet's passes its clone gets: all when the original needs none any more. */
-INLINE u32 share(struct phv *phv, u32 other)
-{
-	u32 left = phv->path.left;
-
-	if (!other || (other == JOB_SEND && !phv->path.again))
-		return left - 1;
-	return left / CLONE_SHARE;
-}
-
 /* Make the clones that the packet asked for; `other` is how the original goes on, 0 when it does not.
  * Returns 0 when there are none, so that the caller can go on with the original. */
 INLINE int clone_off(struct packet *pkt, struct phv *phv, u32 job, u32 other, u32 port)
@@ -190,18 +210,15 @@ INLINE int clone_off(struct packet *pkt, struct phv *phv, u32 job, u32 other, u3
 	phv->path.clone = 0;
 	if (!fan || !fan->copies)
 		return 0;
-	if (!phv->path.left) {
+	if (!take_passes(&phv->path, 1)) {
 		drop(DROP_PASSES);
 		return 0;
 	}
 	struct slot *clone = park(pkt, phv, job);
 	if (!clone)
 		return -DROP_NO_ROOM;
-	u32 passes = share(phv, other);
-	phv->path.left -= passes;
 	clone->group = group;
 	clone->priority = fan->priority;
-	clone->phv.path.left = passes / fan->copies;
 	clone->phv.path.again = 0;
 	clone->phv.path.shortened = fan->max_bytes ? fan->max_bytes + 1 : 0;
 	clear_words((u64 *)&clone->kept, (sizeof(clone->kept) + 7) / 8);
@@ -226,17 +243,6 @@ INLINE int clone_off(struct packet *pkt, struct phv *phv, u32 job, u32 other, u3
 }
 #endif
 
-/* What BMv2 keeps in a packet and not in its metadata is lost in a multicast; the passes are shared. */
-INLINE void begin_replicas(struct phv *phv)
-{
-	u32 group = phv->sm.f_mcast_grp;
-	struct fan *fan = bpf_map_lookup_elem(&fans, &group);
-
-	phv->path.shortened = 0;
-	if (fan && fan->copies)
-		phv->path.left /= fan->copies;
-}
-
 /* After ingress and its clones. Returns 0 when the packet goes to egress for one port. */
 INLINE int resume(struct packet *pkt, struct phv *phv)
 {
@@ -246,7 +252,8 @@ INLINE int resume(struct packet *pkt, struct phv *phv)
 #endif
 	if (phv->sm.f_mcast_grp) {
 		SET_instance_type(phv, REPLICATED);
-		begin_replicas(phv);
+		/* As on BMv2, where the length is no metadata and copies have metadata only. */
+		phv->path.shortened = 0;
 		return multicast(pkt, phv, phv->sm.f_mcast_grp);
 	}
 	if (phv->sm.f_egress_spec == DROP_PORT)
@@ -383,6 +390,7 @@ INLINE int process_loop(struct xdp_md *ctx)
 	}
 #endif
 	copy_words((u64 *)phv, (const u64 *)&slot->phv, sizeof(struct phv) / 8);
+	phv->path.turns = 0;
 	take_places(pkt, slot);
 #ifdef CLONES_EGRESS
 	if (job == JOB_CLONE_EGRESS)
