@@ -213,12 +213,12 @@ class ActionProfile:
     # Reads
 
     def select_members(self, member_id: int) -> Iterable[bytes]:
-        """Return one member, or all when the id is 0; NOT_FOUND."""
-        return [m.wire for m in self.members.values()] if not member_id else [self.member(member_id).wire]
+        """Return one member if it is there, or all when the id is 0."""
+        return [m.wire for m in self.members.values() if member_id in (0, m.id)]
 
     def select_groups(self, group_id: int) -> Iterable[bytes]:
-        """Return one group, or all when the id is 0; NOT_FOUND."""
-        return [g.wire for g in self.groups.values()] if not group_id else [self.group(group_id).wire]
+        """Return one group if it is there, or all when the id is 0."""
+        return [g.wire for g in self.groups.values() if group_id in (0, g.id)]
 
     # Details
 

@@ -312,6 +312,8 @@ class Table:
     def _modify_default(self, entity: p4r.Entity) -> None:
         message = entity.table_entry
         checks.check_default(message)
+        if self.profile is not None:
+            raise invalid("the default action of a table with an action profile is the program's and stays")
         if self.layout.const_default or self._default_map is None:
             raise RequestError(Code.PERMISSION_DENIED, "the default action is const in the program")
         checks.check_common(message, False)

@@ -55,8 +55,8 @@ class TablePlan:
 
     @property
     def default_map(self) -> str:
-        """The name of the default action's map, or nothing."""
-        return "" if self.table.const_default else f"{self.name}_default"
+        """The name of the default action's map, or nothing: with an action profile it is the program's for good."""
+        return "" if self.table.const_default or self.table.implementation else f"{self.name}_default"
 
     @property
     def counter_map(self) -> str:

@@ -338,10 +338,8 @@ def test_reads(lab: Lab) -> None:
     assert lab.read(member(lab, 2)) == [members[1]]
     assert lab.read(p4r.Entity(action_profile_group=p4r.ActionProfileGroup())) == [found]
     assert lab.read(group(lab, 0)) == lab.read(group(lab, 5)) == [found]
-    assert lab.read(group(lab, 0, profile="wide")) == []
+    assert lab.read(group(lab, 0, profile="wide"), member(lab, 9), group(lab, 9)) == []
     for missing, message in [
-        (member(lab, 9), "there is no member 9 in ingress.spread"),
-        (group(lab, 9), "there is no group 9 in ingress.spread"),
         (
             p4r.Entity(action_profile_member=p4r.ActionProfileMember(action_profile_id=5)),
             "no action profile with id 5",
@@ -390,7 +388,15 @@ def test_refusals(lab: Lab) -> None:
     direct = entry(lab, "balanced", 1)
     direct.table_entry.action.action.CopyFrom(lab.action("set", 1))
     bad = Code.INVALID_ARGUMENT
+    default = p4r.Entity(table_entry=p4r.TableEntry(table_id=lab.id("balanced"), is_default_action=True))
+    default.table_entry.action.action.CopyFrom(lab.action("nothing"))
     cases = [
+        (
+            MODIFY,
+            default,
+            bad,
+            "of table ingress.balanced: the default action of a table with an action profile is",
+        ),
         (INSERT, member(lab, 0, "set", 1), bad, "the member id is missing"),
         (INSERT, member(lab, 1, "set", 1), Code.ALREADY_EXISTS, "member 1 of ingress.spread already exists"),
         (INSERT, member(lab, 3), bad, "no action is given"),
