@@ -9,6 +9,7 @@ from pathlib import Path
 import basic_program as basic
 import finsy as fy
 import pytest
+from compiled_program import CompiledProgram
 from google.protobuf import text_format
 from switch_hosts import DEVICE_ID, Links, Running
 
@@ -144,3 +145,52 @@ def test_the_environment_is_made_once(shell_python: Path) -> None:
     said: list[str] = []
     assert shell_env.ensure(shell_python.parents[1], said.append) == shell_python
     assert said == []
+
+
+RESTRICTED_SCRIPT = """
+import sys
+import p4runtime_sh.shell as sh
+from p4runtime_sh.p4runtime import P4RuntimeWriteException
+
+sh.setup(device_id=int(sys.argv[2]), grpc_addr=sys.argv[1], election_id=(0, 1),
+         config=sh.FwdPipeConfig(sys.argv[3], sys.argv[4]))
+
+
+def attempt(change):
+    try:
+        change()
+    except P4RuntimeWriteException as e:
+        print("refused:", e)
+
+
+vrf = sh.TableEntry("vrf_table")(action="admit")
+vrf.match["vrf"] = "0"
+attempt(vrf.insert)
+route = sh.TableEntry("route_table")(action="drop")
+route.match["vrf"] = "3"
+attempt(route.insert)
+vrf.match["vrf"] = "3"
+vrf.insert()
+route.insert()
+attempt(vrf.delete)
+print("entries", len(list(sh.TableEntry("vrf_table").read())), len(list(sh.TableEntry("route_table").read())))
+sh.teardown()
+"""
+
+
+def test_p4runtime_shell_shows_restrictions(switch: Running, tmp_path: Path, shell_python: Path) -> None:
+    program = CompiledProgram("restricted")
+    switch.programs[program.config] = (program.image, program.manifest)
+    p4info, config = tmp_path / "restricted.p4info.txtpb", tmp_path / "restricted.bin"
+    p4info.write_text(text_format.MessageToString(program.p4info))
+    config.write_bytes(program.config)
+    command = [shell_python, "-c", RESTRICTED_SCRIPT, switch.address, str(DEVICE_ID), p4info, config]
+    result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    for words in (
+        "@entry_restriction does not hold: vrf != 0; vrf is 0x0",
+        "refers to the entry of IngressImpl.vrf_table with vrf = 0x3",
+        "still in use: 1 reference(s) from IngressImpl.route_table",
+        "entries 1 1",
+    ):
+        assert words in result.stdout, result.stdout
