@@ -12,15 +12,11 @@ from rackplane.compiler.manifest import Manifest
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
-class CompiledProgram:
-    """One of the P4 files in fixtures/."""
+class NamedProgram:
+    """A program's P4Info, whoever compiled it."""
 
-    def __init__(self, name: str) -> None:
-        bundle = compile_program(FIXTURES / f"{name}.p4").bundle
-        self.config = name.encode()
-        self.p4info = p4i.P4Info.FromString(bundle.p4info)
-        self.image = bundle.object
-        self.manifest: Manifest = bundle.manifest
+    def __init__(self, p4info: p4i.P4Info) -> None:
+        self.p4info = p4info
 
     def table(self, name: str) -> p4i.Table:
         return next(t for t in self.p4info.tables if t.preamble.alias == name)
@@ -30,6 +26,9 @@ class CompiledProgram:
 
     def digest_id(self, name: str) -> int:
         return next(d.preamble.id for d in self.p4info.digests if d.preamble.alias == name)
+
+    def counter_id(self, name: str) -> int:
+        return next(c.preamble.id for c in self.p4info.counters if c.preamble.alias == name)
 
     def register_id(self, name: str) -> int:
         return next(r.preamble.id for r in self.p4info.registers if r.preamble.alias == name)
@@ -53,6 +52,17 @@ class CompiledProgram:
                 entry.action.action.params.add(param_id=param.id, value=as_bytes(int(rest.pop(param.name))))
         assert not rest, f"{table} and {action} have no {', '.join(rest)}"
         return entity
+
+
+class CompiledProgram(NamedProgram):
+    """One of the P4 files in fixtures/."""
+
+    def __init__(self, name: str) -> None:
+        bundle = compile_program(FIXTURES / f"{name}.p4").bundle
+        super().__init__(p4i.P4Info.FromString(bundle.p4info))
+        self.config = name.encode()
+        self.image = bundle.object
+        self.manifest: Manifest = bundle.manifest
 
 
 def _match(field: p4i.MatchField, value: int | tuple[int, int]) -> p4r.FieldMatch:
