@@ -24,7 +24,8 @@
 		return bpf_map_lookup_elem(&name, key) != NULL; \
 	}
 
-/* Other members: the lower half is the first one of the list. */
+/* Other members: the lower half is the first one of the list. They are searched in steps, each a call for the kernel. */
+#define SET_STEP 64
 #define DEFINE_LISTED_SET(name, words, size, matches) \
 	DEFINE_SET_STATE(name) \
 	struct name##_key { \
@@ -36,30 +37,37 @@
 	} name##_members[size] SEC(".bss." #name "m"); \
 	struct name##_search { \
 		struct name##_key key; \
-		u32 first; \
-		u32 found; \
+		u64 first; \
+		u64 end; \
+		u64 found; \
 	}; \
 	static long name##_try(u32 nth, void *context) \
 	{ \
 		struct name##_search *search = context; \
-		u64 at = (u64)search->first + nth; \
-		const struct name##_member *member; \
-		if (at >= size) \
-			return 1; \
-		OPAQUE(at); \
-		member = &name##_members[at]; \
-		search->found = matches(search->key.w, member->a, member->b); \
-		return search->found; \
+		_Pragma("clang loop unroll(disable)") for (u32 n = 0; n < SET_STEP; n++) \
+		{ \
+			u64 at = search->first + (u64)nth * SET_STEP + n; \
+			const struct name##_member *member; \
+			if (at >= search->end || at >= size) \
+				return 1; \
+			OPAQUE(at); \
+			member = &name##_members[at]; \
+			if (matches(search->key.w, member->a, member->b)) { \
+				search->found = 1; \
+				return 1; \
+			} \
+		} \
+		return 0; \
 	} \
 	__attribute__((noinline)) int name##_has(struct name##_key *key) \
 	{ \
 		u64 active = *(volatile u64 *)&name##_active; \
-		struct name##_search search = {.first = (u32)active}; \
+		struct name##_search search = {.first = (u32)active, .end = (u32)active + (active >> 32)}; \
 		if (!key) \
 			return 0; \
 		search.key = *key; \
-		bpf_loop((u32)(active >> 32), name##_try, &search, 0); \
-		return search.found; \
+		bpf_loop((u32)(active >> 32) / SET_STEP + 1, name##_try, &search, 0); \
+		return (int)search.found; \
 	}
 
 #endif
