@@ -205,8 +205,9 @@ def _table_resources(out: p4i.Table, names: _Names, pipeline: ir.Pipeline, table
 
 def _actions(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline) -> None:
     done = set()
-    for action in pipeline.actions.values():
-        if action.name in done:
+    in_tables = {ref.name for table in pipeline.tables.values() for ref in table.actions}
+    for key, action in pipeline.actions.items():
+        if action.name in done or (key not in in_tables and _is_hidden(action.annotations)):
             continue
         done.add(action.name)
         out = info.actions.add()
@@ -317,9 +318,10 @@ def _value_sets(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline) -> None:
         out = info.value_sets.add()
         names.fill(out.preamble, Prefix.VALUE_SET, each.name, each.annotations)
         out.size = each.size
-        for number, (name, kind, match) in enumerate(each.fields, start=1):
-            shown = name if len(each.fields) > 1 else ""
-            out.match.add(id=number, name=shown, bitwidth=kind.width, match_type=_MATCH_TYPES[match])
+        for number, field in zip(field_ids([f.annotations for f in each.fields]), each.fields, strict=True):
+            kind = _MATCH_TYPES[field.match]
+            match = out.match.add(id=number, name=field.name, bitwidth=field.type.width, match_type=kind)
+            _describe(match, [a for a in field.annotations if a.name != "match"])
 
 
 def _digests(info: p4i.P4Info, names: _Names, pipeline: ir.Pipeline) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rackplane.compiler import ir
 from rackplane.compiler.backend.access import words
 from rackplane.compiler.errors import CompileErrors
+from rackplane.compiler.ids import field_ids
 from rackplane.compiler.manifest import KeyField
 
 WORD_BYTES = 8
@@ -47,9 +48,12 @@ def plan(pipeline: ir.Pipeline) -> dict[str, SetPlan]:
     found = {}
     for n, (key, each) in enumerate(pipeline.value_sets.items()):
         fields, offset = [], 0
-        for number, (name, kind, match) in enumerate(each.fields, start=1):
-            size = WORD_BYTES * words(kind.width)
-            fields.append(KeyField(number, name, kind.width, match.value, offset, size))
+        numbers = field_ids([f.annotations for f in each.fields])
+        for number, field in zip(numbers, each.fields, strict=True):
+            size = WORD_BYTES * words(field.type.width)
+            fields.append(
+                KeyField(number, field.name or "value", field.type.width, field.match.value, offset, size)
+            )
             offset += size
         found[key] = SetPlan(each, f"vs{n}", tuple(fields))
         if not 0 < offset <= WORD_BYTES * MAX_WORDS:

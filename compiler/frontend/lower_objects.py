@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rackplane.compiler import ir
 from rackplane.compiler.frontend import ast, types
 from rackplane.compiler.frontend.ast_walk import calls
@@ -188,21 +190,25 @@ class ObjectLowerer(StatementLowerer):
         )
         return ValueSetInstance(name)
 
-    def _set_fields(self, element: types.Type, span: ir.Span) -> tuple[tuple[str, ir.Bits, ir.MatchKind], ...]:
+    def _set_fields(self, element: types.Type, span: ir.Span) -> tuple[ir.SetField, ...]:
         element = types.underlying(element)
         if isinstance(element, types.Composite):
-            found: list[tuple[str, ir.Bits, ir.MatchKind]] = []
+            found: list[ir.SetField] = []
             for m in element.members:
-                if self._is_scalar(m.type):
-                    found.append((m.name, self._scalar_type(m.type, span), _match_kind(m.declaration, span)))
-                else:
-                    inner = self._set_fields(m.type, span)
-                    found.extend((f"{m.name}.{name}", t, kind) for name, t, kind in inner)
+                found.extend(self._member_fields(m, span))
             return tuple(found)
         if isinstance(element, types.Tuple):
             items = enumerate(element.items)
-            return tuple((f"f{i}", self._scalar_type(t, span), ir.MatchKind.EXACT) for i, t in items)
-        return (("value", self._scalar_type(element, span), ir.MatchKind.EXACT),)
+            return tuple(ir.SetField(f"f{i}", self._scalar_type(t, span), ir.MatchKind.EXACT) for i, t in items)
+        return (ir.SetField("", self._scalar_type(element, span), ir.MatchKind.EXACT),)
+
+    def _member_fields(self, m: types.Member, span: ir.Span) -> list[ir.SetField]:
+        if not self._is_scalar(m.type):
+            return [replace(f, name=f"{m.name}.{f.name}") for f in self._set_fields(m.type, span)]
+        notes = m.declaration.annotations if isinstance(m.declaration, ast.Declaration) else []
+        name = control_plane_name(notes, "", m.name)
+        match = _match_kind(m.declaration, span)
+        return [ir.SetField(name, self._scalar_type(m.type, span), match, tuple(notes))]
 
     def _start_locals(self, instance: BlockInstance) -> None:
         """Make the variables of a body that starts, in the current frame."""

@@ -42,6 +42,7 @@ from rackplane.compiler.ir.objects import Meter as Meter
 from rackplane.compiler.ir.objects import PacketField as PacketField
 from rackplane.compiler.ir.objects import Param as Param
 from rackplane.compiler.ir.objects import Register as Register
+from rackplane.compiler.ir.objects import SetField as SetField
 from rackplane.compiler.ir.objects import Table as Table
 from rackplane.compiler.ir.objects import ValueSet as ValueSet
 from rackplane.compiler.ir.parsers import Interval as Interval

@@ -204,11 +204,21 @@ class ActionProfile:
 
 
 @dataclass(frozen=True)
-class ValueSet:
-    """value_set<T>(size): keys are the leaf fields of T with their match kinds."""
+class SetField:
+    """A field of a value set's members; the name is empty when the members are single numbers."""
 
     name: str
-    fields: tuple[tuple[str, Bits, MatchKind], ...]
+    type: Bits
+    match: MatchKind
+    annotations: tuple[Annotation, ...] = ()
+
+
+@dataclass(frozen=True)
+class ValueSet:
+    """value_set<T>(size): `fields` are the leaf fields of T."""
+
+    name: str
+    fields: tuple[SetField, ...]
     size: int
     annotations: tuple[Annotation, ...] = ()
 

@@ -196,3 +196,20 @@ def test_structured_annotations(tmp_path: Path, body: str, expected: dict[str, i
 def test_hidden_tables_are_there_as_the_switch_needs_them(tmp_path: Path) -> None:
     (found,) = info(tmp_path, "@hidden " + table("meta.x : exact;")).tables
     assert list(found.preamble.annotations) == ["@hidden"]
+
+
+def test_value_set_fields(tmp_path: Path) -> None:
+    top = 'struct member_t { @match(ternary) @name("n") bit<8> a; @id(7) @note(x) bit<16> b; } '
+    top += "parser Q(packet_in p, out headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) { "
+    top += "value_set<member_t>(4) both; value_set<bit<8>>(3) one; "
+    top += "state start { transition select(meta.x, (bit<16>) 1) { both: accept; default: next; } } "
+    top += "state next { transition select(meta.x) { one: accept; } } } "
+    path = tmp_path / "program.p4"
+    signature = "control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm)"
+    path.write_text(f"{FRAME}\n{top}\n{signature} {{ apply {{}} }}\nV1Switch(Q(), V(), I(), E(), C(), D()) main;\n")
+    pipeline = load(path)
+    found = {s.preamble.name: s for s in p4info.build(pipeline, ids.assign_all(pipeline)).value_sets}
+    first = 'id: 1 name: "n" bitwidth: 8 match_type: TERNARY'
+    second = 'id: 7 name: "b" bitwidth: 16 match_type: EXACT annotations: "@note(x)"'
+    assert list(found["Q.both"].match) == [text_format.Parse(m, p4i.MatchField()) for m in (first, second)]
+    assert [(m.id, m.name, m.bitwidth) for m in found["Q.one"].match] == [(1, "", 8)]
