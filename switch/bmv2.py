@@ -17,6 +17,8 @@ HOW_TO_GET = (
     "repository (https://github.com/p4lang/p4c#installing-packaged-versions-of-p4c)"
 )
 _COMPILE_TIMEOUT_S = 120
+# With one queue, BMv2's default, packets of any other standard_metadata.priority than 0 are dropped.
+_PRIORITIES = 8
 
 
 class Bmv2Target:
@@ -65,7 +67,7 @@ class Bmv2Target:
         command += ["--notifications-addr", f"ipc://{setup.state_dir}/notifications.ipc"]
         for number, interface in setup.ports.items():
             command += ["--interface", f"{number}@{interface}"]
-        command += ["--", "--grpc-server-addr", setup.grpc_address]
+        command += ["--", "--grpc-server-addr", setup.grpc_address, "--priority-queues", str(_PRIORITIES)]
         if setup.cpu_port is not None:
             command += ["--cpu-port", str(setup.cpu_port)]
         return tuple(command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import grpc  # type: ignore[import-untyped]
 from finsy.proto import U128, p4i, p4r, p4r_grpc, rpc_status
@@ -13,6 +13,7 @@ from finsy.proto import U128, p4i, p4r, p4r_grpc, rpc_status
 from rackplane.switch.errors import SwitchError
 
 T = TypeVar("T")
+Atomicity: TypeAlias = p4r.WriteRequest.Atomicity.ValueType
 
 _TIMEOUT_S = 20.0
 _DETAILS_KEY = "grpc-status-details-bin"
@@ -60,9 +61,13 @@ class Client:
         )
         self._call(lambda: self._stub.SetForwardingPipelineConfig(request, timeout=_TIMEOUT_S))
 
-    def write(self, updates: Iterable[p4r.Update]) -> None:
+    def write(
+        self, updates: Iterable[p4r.Update], atomicity: Atomicity = p4r.WriteRequest.CONTINUE_ON_ERROR
+    ) -> None:
         """Write a batch."""
-        request = p4r.WriteRequest(device_id=self._device_id, election_id=self._election_id, updates=updates)
+        request = p4r.WriteRequest(
+            device_id=self._device_id, election_id=self._election_id, updates=updates, atomicity=atomicity
+        )
         self._call(lambda: self._stub.Write(request, timeout=_TIMEOUT_S))
 
     def read(self, entity: p4r.Entity) -> list[p4r.Entity]:

@@ -33,7 +33,7 @@ class Controls:
     info: p4i.P4Info
     _nodes: list[_Node] = field(default_factory=list)
     _groups: dict[int, list[_Node]] = field(default_factory=dict)
-    _mirrored: dict[int, int] = field(default_factory=dict)
+    _mirrored: dict[int, int | None] = field(default_factory=dict)
 
     def run(self, command: Control) -> None:
         """Carry out one command. Raises StfError for what is malformed or unknown."""
@@ -69,15 +69,26 @@ class Controls:
             self._set_session(session, self._replicas(group), p4r.Update.MODIFY)
 
     def mirror(self, command: Control) -> None:
-        """mirroring_add SESSION PORT."""
-        port = _number(command, 1)
-        self._set_session(_number(command, 0), [p4r.Replica(egress_port=port)], p4r.Update.INSERT)
+        """mirroring_add SESSION PORT: the copies have egress_rid 0."""
+        session, port = _number(command, 0), _number(command, 1)
+        self._mirror(session, None, [p4r.Replica(egress_port=port)])
 
     def mirror_group(self, command: Control) -> None:
         """mirroring_add_mc SESSION GROUP."""
         session, group = _number(command, 0), _number(command, 1)
+        self._mirror(session, group, self._replicas(group))
+
+    def _mirror(self, session: int, group: int | None, replicas: list[p4r.Replica]) -> None:
+        """simple_switch_CLI's commands replace a session that is there."""
+        known = session in self._mirrored
         self._mirrored[session] = group
-        self._set_session(session, self._replicas(group), p4r.Update.INSERT)
+        self._set_session(session, replicas, p4r.Update.MODIFY if known else p4r.Update.INSERT)
+
+    def read_mirror(self, command: Control) -> None:
+        """mirroring_get SESSION: for people to look at; a script cannot compare with it."""
+        entry = p4r.CloneSessionEntry(session_id=_number(command, 0))
+        replication = p4r.PacketReplicationEngineEntry(clone_session_entry=entry)
+        self.client.read(p4r.Entity(packet_replication_engine_entry=replication))
 
     def delete_mirror(self, command: Control) -> None:
         """mirroring_delete SESSION."""
@@ -176,7 +187,7 @@ _VERBS: dict[str, Callable[[Controls, Control], None]] = {
     "mirroring_add": Controls.mirror,
     "mirroring_add_mc": Controls.mirror_group,
     "mirroring_delete": Controls.delete_mirror,
-    "mirroring_get": Controls.nothing,
+    "mirroring_get": Controls.read_mirror,
     "register_write": Controls.write_register,
     "register_reset": Controls.reset_register,
     "register_read": Controls.read_register,

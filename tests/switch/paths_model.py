@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 NORMAL, INGRESS_CLONE, EGRESS_CLONE, RECIRCULATED, REPLICATED, RESUBMITTED = 0, 1, 2, 4, 5, 6
 DROP_PORT = 511
-ETHERNET, REPORT_BYTES = 14, 12
+ETHERNET, REPORT_BYTES = 14, 13
 ENDLESS = 1 << 30
 
 Copies = tuple[tuple[int, int], ...]
@@ -147,4 +147,4 @@ def report(packet: Waiting) -> bytes:
     meta = packet.meta
     seen = bytes([packet.type, packet.ingress_port, packet.egress_port])
     numbers = b"".join(n.to_bytes(2, "big") for n in (packet.rid, packet.group, packet.length))
-    return seen + numbers + bytes([(meta.kept + meta.twice) % 256, meta.other, meta.parsed])
+    return seen + numbers + bytes([(meta.kept + meta.twice) % 256, meta.other, meta.parsed, 0])

@@ -96,7 +96,17 @@ def test_an_unknown_target_names_the_known() -> None:
 
 
 COMMANDS: list[tuple[str, Callable[[], Target], list[str]]] = [
-    ("bmv2", Bmv2Target, ["--grpc-server-addr 127.0.0.1:7", "--thrift-port", "--interface 1@a", "--cpu-port 510"]),
+    (
+        "bmv2",
+        Bmv2Target,
+        [
+            "--grpc-server-addr 127.0.0.1:7",
+            "--thrift-port",
+            "--interface 1@a",
+            "--cpu-port 510",
+            "--priority-queues 8",
+        ],
+    ),
     ("xdp", lambda: by_name("xdp"), ["--grpc 127.0.0.1:7", "--port 1=a", "--cpu-port 510", "--device-id 4"]),
 ]
 

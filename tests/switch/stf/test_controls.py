@@ -30,11 +30,12 @@ class Recorder:
         return []
 
 
-def run(line: str) -> Recorder:
+def run(*lines: str) -> Recorder:
     recorder = Recorder()
-    (command,) = parse_script(line)
-    assert isinstance(command, Control)
-    Controls(cast(Client, recorder), text_format.Parse(INFO, p4i.P4Info())).run(command)
+    controls = Controls(cast(Client, recorder), text_format.Parse(INFO, p4i.P4Info()))
+    for command in parse_script("\n".join(lines)):
+        assert isinstance(command, Control)
+        controls.run(command)
     return recorder
 
 
@@ -52,6 +53,54 @@ def test_rates_of_meters(line: str, entry: str) -> None:
     wanted = p4r.Update(type=p4r.Update.MODIFY)
     text_format.Parse(entry, wanted.entity.meter_entry)
     assert run(line).updates == [wanted]
+
+
+SESSION = "clone_session_entry { session_id: 5 %s }"
+GROUP = "multicast_group_entry { multicast_group_id: 3 %s }"
+ONE, TWO = "replicas { egress_port: 1 instance: 7 }", "replicas { egress_port: 2 instance: 7 }"
+NODE = ["mc_mgrp_create 3", "mc_node_create 7 1 2"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        (["mirroring_add 5 1"], [("INSERT", SESSION % "replicas { egress_port: 1 }")]),
+        (
+            ["mirroring_add 5 1", "mirroring_add 5 2"],
+            [
+                ("INSERT", SESSION % "replicas { egress_port: 1 }"),
+                ("MODIFY", SESSION % "replicas { egress_port: 2 }"),
+            ],
+        ),
+        (
+            [*NODE, "mc_node_associate 3 0", "mirroring_add_mc 5 3"],
+            [("INSERT", GROUP % (ONE + TWO)), ("INSERT", SESSION % (ONE + TWO))],
+        ),
+        (
+            [*NODE, "mirroring_add_mc 5 3", "mc_node_associate 3 0"],
+            [("INSERT", SESSION % ""), ("INSERT", GROUP % (ONE + TWO)), ("MODIFY", SESSION % (ONE + TWO))],
+        ),
+        (
+            ["mirroring_add 5 1", "mirroring_delete 5", "mirroring_add 5 1"],
+            [
+                ("INSERT", SESSION % "replicas { egress_port: 1 }"),
+                ("DELETE", SESSION % ""),
+                ("INSERT", SESSION % "replicas { egress_port: 1 }"),
+            ],
+        ),
+    ],
+)
+def test_mirrors_and_groups(lines: list[str], wanted: list[tuple[str, str]]) -> None:
+    found = [(u.type, u.entity.packet_replication_engine_entry) for u in run(*lines).updates]
+    assert found == [
+        (p4r.Update.Type.Value(kind), text_format.Parse(text, p4r.PacketReplicationEngineEntry()))
+        for kind, text in wanted
+    ]
+
+
+def test_mirrors_can_be_looked_at() -> None:
+    text = "packet_replication_engine_entry { clone_session_entry { session_id: 5 } }"
+    assert run("mirroring_get 5").reads == [text_format.Parse(text, p4r.Entity())]
 
 
 def test_meters_can_be_looked_at() -> None:

@@ -29,6 +29,7 @@ header report_t {
     bit<8> kept;
     bit<8> other;
     bit<8> parsed;
+    bit<8> priority;
 }
 
 struct headers_t {
@@ -90,6 +91,7 @@ control MyEgress(inout headers_t hdr, inout meta_t meta, inout standard_metadata
         hdr.report.kept = meta.kept + meta.twice;
         hdr.report.other = meta.other;
         hdr.report.parsed = meta.parsed;
+        hdr.report.priority = (bit<8>)std.priority;
         meta.kept = meta.kept + 1;
         meta.other = 8;
         if (hdr.op.egress[5:5] == 1) truncate(22);
