@@ -1,0 +1,56 @@
+"""Made-up packets give the same on the IR machine and in the kernel, and on both targets where BMv2 is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from compiled_switches import IN_PORT, NAMES, OUT_PORT, PROGRAMS, KernelSwitch, linked, packets
+from ir_switch import Switch
+
+from rackplane.compiler.frontend import load
+from rackplane.switch.target import TargetMissing
+from rackplane.switch.targets import by_name
+
+PACKETS = 400
+BATCH = 25
+
+pytestmark = pytest.mark.root
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_kernel_does_what_the_program_means(name: str) -> None:
+    kernel, machine = KernelSwitch(PROGRAMS / f"{name}.p4"), Switch(load(PROGRAMS / f"{name}.p4"))
+    forwarded = 0
+    try:
+        for number, packet in enumerate(packets(name, PACKETS, seed=1)):
+            expected = machine.process(IN_PORT, packet)
+            assert [port for port, _ in expected] in ([], [OUT_PORT])
+            wanted = expected[0][1] if expected else None
+            found = kernel.process(packet)
+            assert show(found) == show(wanted), f"packet {number} of {name}.p4: {packet.hex()}"
+            forwarded += wanted is not None
+    finally:
+        kernel.close()
+    assert forwarded > PACKETS // 4
+
+
+def show(packet: bytes | None) -> str:
+    return "dropped" if packet is None else packet.hex(" ")
+
+
+@pytest.mark.bmv2
+@pytest.mark.parametrize("name", NAMES)
+def test_the_targets_agree(name: str, tmp_path: Path) -> None:
+    try:
+        by_name("bmv2").check()
+    except TargetMissing as error:
+        pytest.skip(str(error))
+    sent = [packet.ljust(14, b"\0") for packet in packets(name, 200, seed=2)]
+    batches = [sent[at : at + BATCH] for at in range(0, len(sent), BATCH)]
+    seen = []
+    for target in ("xdp", "bmv2"):
+        with linked(by_name(target), name, tmp_path) as switch:
+            seen.append([switch.process(batch) for batch in batches])
+    for number, (ours, theirs) in enumerate(zip(*seen, strict=True)):
+        assert ours == theirs, f"{name}.p4, batch {number}: {[packet.hex() for packet in batches[number]]}"
