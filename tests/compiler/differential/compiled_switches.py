@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from finsy.proto import p4i
+from finsy.proto import p4i, p4r
 from google.protobuf import text_format
 
 from rackplane.compiler.driver import compile_with_lead, default_cache
@@ -23,6 +23,11 @@ from rackplane.switch.target import SwitchSetup, Target, free_port, running
 
 PROGRAMS = Path(__file__).parent / "programs"
 NAMES = sorted(p.stem for p in PROGRAMS.glob("*.p4") if p.stem != "tail")
+PATHS = "paths"
+"""The program whose packets become several, or pass twice: that takes links."""
+GROUPS = {1: [(1, 1), (1, 2), (2, 3)]}
+SESSIONS = {5: [(2, 1)]}
+"""Replicas (port, instance) by multicast group and by clone session."""
 LEAD = 16
 LOOPBACK = 1
 IN_PORT, OUT_PORT = 3, 1
@@ -84,12 +89,30 @@ class LinkedSwitch:
     quiet: float
 
     def process(self, batch: Sequence[bytes]) -> dict[int, list[bytes]]:
-        """Send packets into port 3 one after the other; what came out of every port, in order."""
+        """Send packets into port 3 one after the other; what came out of every port, sorted."""
         self.testbed.received.clear()
         for packet in batch:
             self.testbed.send(IN_PORT, packet)
         self.testbed.collect(self.quiet, 10.0)
-        return {port: list(frames) for port, frames in self.testbed.received.items() if frames}
+        return {port: sorted(frames) for port, frames in self.testbed.received.items() if frames}
+
+
+def replication() -> Iterator[p4r.Update]:
+    """What makes GROUPS and SESSIONS."""
+    for number, replicas in GROUPS.items():
+        group = p4r.MulticastGroupEntry(multicast_group_id=number, replicas=replicas_of(replicas))
+        yield inserted(p4r.PacketReplicationEngineEntry(multicast_group_entry=group))
+    for number, replicas in SESSIONS.items():
+        session = p4r.CloneSessionEntry(session_id=number, replicas=replicas_of(replicas))
+        yield inserted(p4r.PacketReplicationEngineEntry(clone_session_entry=session))
+
+
+def replicas_of(pairs: Sequence[tuple[int, int]]) -> list[p4r.Replica]:
+    return [p4r.Replica(egress_port=port, instance=instance) for port, instance in pairs]
+
+
+def inserted(entry: p4r.PacketReplicationEngineEntry) -> p4r.Update:
+    return p4r.Update(type=p4r.Update.INSERT, entity=p4r.Entity(packet_replication_engine_entry=entry))
 
 
 @contextmanager
@@ -103,4 +126,5 @@ def linked(target: Target, name: str, folder: Path) -> Iterator[LinkedSwitch]:
         stack.enter_context(running(target, setup))
         client = stack.enter_context(Client(setup.grpc_address, setup.device_id))
         client.set_pipeline(info, program.device_config.read_bytes())
+        client.write(replication())
         yield LinkedSwitch(testbed, _QUIET_S[target.name])

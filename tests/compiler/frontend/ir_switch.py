@@ -113,8 +113,7 @@ class Switch:
             machine.variables, machine.cursor, machine.packet = copied_state(state), cursor, packet
             self.requests = Requests(truncate=requests.truncate)
             self._standard()["egress_rid"] = rid
-            if group:
-                self._standard()["instance_type"] = 5
+            self._standard()["instance_type"] = 5 if group else 0
             self._egress(target, out, waiting)
 
     def _egress(self, port: int, out: list[tuple[int, bytes]], waiting: list[Arrival]) -> None:
