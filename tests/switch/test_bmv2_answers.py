@@ -1,4 +1,7 @@
-"""A table of requests and the canonical codes that they are answered with: here, and by BMv2 where it is there."""
+"""A table of requests and the codes of their answers; BMv2, where it is there, takes and refuses the same ones.
+
+Only whether it refuses is compared: it often answers INVALID_ARGUMENT or UNKNOWN where there is a better code.
+"""
 
 from __future__ import annotations
 
@@ -77,102 +80,107 @@ HELD_MIXED = entry("mixed", "forward", priority=5, dst=(8, 0xF), port=1)
 NEW = entry("whole", "forward", dst=2, port=1)
 BEFORE = [HELD, HELD_ROUTE, HELD_MIXED, constant(p4.group(3, (1, 1)))]
 
-# (what, update type, entity, our code, BMv2's code where it is another)
-Case = tuple[str, int, Make, int, int | None]
+# (what, update type, entity, code)
+Case = tuple[str, int, Make, int]
 WRITES: list[Case] = [
-    ("same again", INSERT, HELD, EXISTS, None),
-    ("same prefix again", INSERT, HELD_ROUTE, EXISTS, None),
-    ("same ternary again", INSERT, HELD_MIXED, EXISTS, None),
-    ("modify", MODIFY, HELD, OK, None),
-    ("modify nothing", MODIFY, NEW, NOT_FOUND, None),
-    ("delete nothing", DELETE, NEW, NOT_FOUND, None),
-    ("no type", 0, NEW, INVALID, None),
-    ("no entity", INSERT, constant(p4r.Entity()), INVALID, None),
-    ("unknown table", INSERT, changed(NEW, lambda e: setattr(e, "table_id", 0x02FFFFFF)), NOT_FOUND, None),
-    ("table id of an action", INSERT, changed(NEW, lambda e: setattr(e, "table_id", 0x01000001)), NOT_FOUND, None),
-    ("field missing", INSERT, changed(NEW, lambda e: e.match.pop()), INVALID, None),
-    ("unknown field", INSERT, changed(NEW, lambda e: setattr(e.match[0], "field_id", 9)), INVALID, None),
-    ("wrong kind of match", INSERT, changed(NEW, lambda e: e.match[0].lpm.SetInParent()), INVALID, None),
-    ("empty value", INSERT, changed(NEW, lambda e: setattr(e.match[0].exact, "value", b"")), OUT_OF_RANGE, None),
+    ("same again", INSERT, HELD, EXISTS),
+    ("same prefix again", INSERT, HELD_ROUTE, EXISTS),
+    ("same ternary again", INSERT, HELD_MIXED, EXISTS),
+    ("modify", MODIFY, HELD, OK),
+    ("modify nothing", MODIFY, NEW, NOT_FOUND),
+    ("delete nothing", DELETE, NEW, NOT_FOUND),
+    ("no type", 0, NEW, INVALID),
+    ("no entity", INSERT, constant(p4r.Entity()), INVALID),
+    ("unknown table", INSERT, changed(NEW, lambda e: setattr(e, "table_id", 0x02FFFFFF)), NOT_FOUND),
+    ("table id of an action", INSERT, changed(NEW, lambda e: setattr(e, "table_id", 0x01000001)), NOT_FOUND),
+    ("field missing", INSERT, changed(NEW, lambda e: e.match.pop()), INVALID),
+    ("unknown field", INSERT, changed(NEW, lambda e: setattr(e.match[0], "field_id", 9)), INVALID),
+    ("wrong kind of match", INSERT, changed(NEW, lambda e: e.match[0].lpm.SetInParent()), INVALID),
+    ("empty value", INSERT, changed(NEW, lambda e: setattr(e.match[0].exact, "value", b"")), OUT_OF_RANGE),
     (
         "value too wide",
         INSERT,
         changed(NEW, lambda e: setattr(e.match[0].exact, "value", b"\1" * 7)),
         OUT_OF_RANGE,
-        None,
     ),
-    ("long value", INSERT, changed(HELD, lambda e: setattr(e.match[0].exact, "value", b"\0\0\1")), EXISTS, None),
-    ("no action", INSERT, changed(NEW, lambda e: e.ClearField("action")), INVALID, None),
+    ("long value", INSERT, changed(HELD, lambda e: setattr(e.match[0].exact, "value", b"\0\0\1")), EXISTS),
+    ("no action", INSERT, changed(NEW, lambda e: e.ClearField("action")), INVALID),
     (
         "unknown action",
         INSERT,
         changed(NEW, lambda e: setattr(e.action.action, "action_id", 0x01FFFFFF)),
         INVALID,
-        None,
     ),
-    ("parameter missing", INSERT, changed(NEW, lambda e: e.action.action.params.pop()), INVALID, None),
+    ("parameter missing", INSERT, changed(NEW, lambda e: e.action.action.params.pop()), INVALID),
     (
         "parameter too wide",
         INSERT,
         changed(NEW, lambda e: setattr(e.action.action.params[0], "value", b"\2\0")),
         OUT_OF_RANGE,
-        None,
     ),
-    ("default-only action", INSERT, entry("whole", "NoAction", dst=2), DENIED, None),
-    ("priority on exact", INSERT, changed(NEW, lambda e: setattr(e, "priority", 1)), INVALID, None),
-    ("no priority", INSERT, entry("mixed", "forward", dst=(1, 0xF), port=1), INVALID, None),
-    ("prefix too long", INSERT, entry("prefix", "forward", src=(1, 49), port=1), INVALID, None),
-    ("prefix of nothing", INSERT, entry("prefix", "forward", src=(0, 0), port=1), INVALID, None),
-    ("bits after the prefix", INSERT, entry("prefix", "forward", src=(1, 8), port=1), INVALID, None),
-    ("bits outside the mask", INSERT, entry("mixed", "forward", priority=1, dst=(3, 1), port=1), INVALID, None),
-    ("mask of nothing", INSERT, entry("mixed", "forward", priority=1, dst=(0, 0), port=1), INVALID, None),
-    ("range reversed", INSERT, entry("mixed", "forward", priority=1, kind=(5, 4), port=1), INVALID, None),
-    ("range of everything", INSERT, entry("mixed", "forward", priority=1, kind=(0, 0xFFFF), port=1), INVALID, None),
-    ("insert a default", INSERT, default("whole", "forward", port=1), INVALID, None),
-    ("modify a default", MODIFY, default("prefix", "forward", port=1), OK, None),
-    ("reset a default", MODIFY, default("prefix"), OK, None),
-    ("table-only default", MODIFY, default("whole", "drop"), DENIED, None),
-    ("const default", MODIFY, default("mixed", "forward", port=1), DENIED, None),
-    ("insert a const entry", INSERT, entry("fixed", "drop", kind=5), DENIED, None),
-    ("delete a const entry", DELETE, entry("fixed", kind=0x0800), DENIED, None),
-    ("idle timeout", INSERT, changed(NEW, lambda e: setattr(e, "idle_timeout_ns", 5)), INVALID, None),
-    ("counter", MODIFY, counter(1, 5), OK, None),
-    ("whole counter", MODIFY, counter(None, 5), OK, None),
-    ("counter index", MODIFY, counter(8, 5), OUT_OF_RANGE, None),
-    ("negative counter index", MODIFY, counter(-1, 5), INVALID, None),
-    ("insert a counter", INSERT, counter(1, 5), INVALID, None),
-    ("unknown counter", MODIFY, constant(p4.counter(0x12FFFFFF, 1, 5)), NOT_FOUND, None),
-    ("direct counter", MODIFY, direct("prefix", src=(0x020000000000, 8)), OK, None),
-    ("direct counter of nothing", MODIFY, direct("prefix", src=(0x030000000000, 8)), NOT_FOUND, None),
-    ("direct counter of another table", MODIFY, direct("whole", dst=1), INVALID, None),
-    ("group", INSERT, constant(p4.group(4, (1, 1))), OK, None),
-    ("group again", INSERT, constant(p4.group(3, (1, 1))), EXISTS, None),
-    ("group 0", INSERT, constant(p4.group(0, (1, 1))), INVALID, None),
-    ("unknown group", MODIFY, constant(p4.group(9, (1, 1))), NOT_FOUND, None),
-    ("delete an unknown group", DELETE, constant(p4.group(9)), NOT_FOUND, None),
-    ("replica twice", INSERT, constant(p4.group(5, (1, 1), (1, 1))), INVALID, None),
-    ("digest", INSERT, digest(max_list_size=1), OK, None),
-    ("digest not there", DELETE, digest(), NOT_FOUND, None),
-    ("negative digest timeout", INSERT, digest(max_timeout_ns=-1), INVALID, None),
+    ("default-only action", INSERT, entry("whole", "NoAction", dst=2), DENIED),
+    ("priority on exact", INSERT, changed(NEW, lambda e: setattr(e, "priority", 1)), INVALID),
+    ("no priority", INSERT, entry("mixed", "forward", dst=(1, 0xF), port=1), INVALID),
+    ("prefix too long", INSERT, entry("prefix", "forward", src=(1, 49), port=1), INVALID),
+    ("prefix of nothing", INSERT, entry("prefix", "forward", src=(0, 0), port=1), INVALID),
+    ("bits after the prefix", INSERT, entry("prefix", "forward", src=(1, 8), port=1), INVALID),
+    ("bits outside the mask", INSERT, entry("mixed", "forward", priority=1, dst=(3, 1), port=1), INVALID),
+    ("mask of nothing", INSERT, entry("mixed", "forward", priority=1, dst=(0, 0), port=1), INVALID),
+    ("range reversed", INSERT, entry("mixed", "forward", priority=1, kind=(5, 4), port=1), INVALID),
+    ("range of everything", INSERT, entry("mixed", "forward", priority=1, kind=(0, 0xFFFF), port=1), INVALID),
+    ("insert a default", INSERT, default("whole", "forward", port=1), INVALID),
+    ("modify a default", MODIFY, default("prefix", "forward", port=1), OK),
+    ("reset a default", MODIFY, default("prefix"), OK),
+    ("table-only default", MODIFY, default("whole", "drop"), DENIED),
+    ("const default", MODIFY, default("mixed", "forward", port=1), DENIED),
+    ("insert a const entry", INSERT, entry("fixed", "drop", kind=5), DENIED),
+    ("delete a const entry", DELETE, entry("fixed", kind=0x0800), DENIED),
+    ("idle timeout", INSERT, changed(NEW, lambda e: setattr(e, "idle_timeout_ns", 5)), INVALID),
+    ("counter", MODIFY, counter(1, 5), OK),
+    ("whole counter", MODIFY, counter(None, 5), OK),
+    ("counter index", MODIFY, counter(8, 5), OUT_OF_RANGE),
+    ("negative counter index", MODIFY, counter(-1, 5), INVALID),
+    ("insert a counter", INSERT, counter(1, 5), INVALID),
+    ("unknown counter", MODIFY, constant(p4.counter(0x12FFFFFF, 1, 5)), NOT_FOUND),
+    ("direct counter", MODIFY, direct("prefix", src=(0x020000000000, 8)), OK),
+    ("direct counter of nothing", MODIFY, direct("prefix", src=(0x030000000000, 8)), NOT_FOUND),
+    ("direct counter of another table", MODIFY, direct("whole", dst=1), INVALID),
+    ("group", INSERT, constant(p4.group(4, (1, 1))), OK),
+    ("group again", INSERT, constant(p4.group(3, (1, 1))), EXISTS),
+    ("group 0", INSERT, constant(p4.group(0, (1, 1))), INVALID),
+    ("unknown group", MODIFY, constant(p4.group(9, (1, 1))), NOT_FOUND),
+    ("delete an unknown group", DELETE, constant(p4.group(9)), NOT_FOUND),
+    ("replica twice", INSERT, constant(p4.group(5, (1, 1), (1, 1))), INVALID),
+    ("digest", INSERT, digest(max_list_size=1), OK),
+    ("digest not there", DELETE, digest(), NOT_FOUND),
+    ("negative digest timeout", INSERT, digest(max_timeout_ns=-1), INVALID),
     (
         "register",
         MODIFY,
         lambda program: p4.register(program.register_id("values"), 1, 5),
         OK,
-        UNIMPLEMENTED,
     ),
 ]
 
-READS: list[tuple[str, Make, int, int | None]] = [
-    ("everything", constant(p4.everything_in()), OK, None),
-    ("no entity", constant(p4r.Entity()), INVALID, None),
-    ("unknown table", constant(p4.everything_in(0x02FFFFFF)), NOT_FOUND, None),
-    ("not there", entry("whole", dst=9), OK, None),
-    ("unknown counter", constant(p4.counter(0x12FFFFFF)), NOT_FOUND, None),
-    ("counter index", counter(8), OUT_OF_RANGE, None),
-    ("all counters", constant(p4.counter(0)), OK, None),
-    ("register", lambda program: p4.register(program.register_id("values"), 1), OK, UNIMPLEMENTED),
+READS: list[tuple[str, Make, int]] = [
+    ("everything", constant(p4.everything_in()), OK),
+    ("no entity", constant(p4r.Entity()), INVALID),
+    ("unknown table", constant(p4.everything_in(0x02FFFFFF)), NOT_FOUND),
+    ("not there", entry("whole", dst=9), OK),
+    ("unknown counter", constant(p4.counter(0x12FFFFFF)), NOT_FOUND),
+    ("counter index", counter(8), OUT_OF_RANGE),
+    ("all counters", constant(p4.counter(0)), OK),
+    ("register", lambda program: p4.register(program.register_id("values"), 1), OK),
 ]
+
+
+# Requests that BMv2 takes and this switch refuses, or the other way round.
+OTHERWISE = {
+    "empty value": "taken as zero, which the specification forbids",
+    "negative digest timeout": "not checked",
+    "whole counter": "a write without an index is UNIMPLEMENTED",
+    "register": "registers are UNIMPLEMENTED",
+}
 
 
 class Side:
@@ -208,26 +216,30 @@ def code_of(action: Callable[[], object]) -> int:
     return OK
 
 
-def expected(side: Side, ours: int, theirs: int | None) -> int:
-    return theirs if side.name == "bmv2" and theirs is not None else ours
+def compare(side: Side, what: str, code: int, expected: int) -> None:
+    """Our code is the expected one; BMv2 refuses when it is an error, but for what OTHERWISE has."""
+    if side.name == "xdp":
+        assert code == expected
+    else:
+        assert (code == OK) is ((expected == OK) is (what not in OTHERWISE)), f"BMv2 answers {code}"
 
 
 @pytest.mark.root
 @pytest.mark.parametrize("case", WRITES, ids=[c[0] for c in WRITES])
 def test_writes(side: Side, case: Case) -> None:
-    _, kind, make, ours, theirs = case
+    what, kind, make, expected = case
     entity = make(side.program)
     code = code_of(lambda: side.client.write(p4r.Update(type=kind, entity=entity)))
     if kind == INSERT and code == OK:
         side.client.delete(entity)
-    assert code == expected(side, ours, theirs)
+    compare(side, what, code, expected)
 
 
 @pytest.mark.root
 @pytest.mark.parametrize("case", READS, ids=[c[0] for c in READS])
-def test_reads(side: Side, case: tuple[str, Make, int, int | None]) -> None:
-    _, make, ours, theirs = case
-    assert code_of(lambda: side.client.read(make(side.program))) == expected(side, ours, theirs)
+def test_reads(side: Side, case: tuple[str, Make, int]) -> None:
+    what, make, expected = case
+    compare(side, what, code_of(lambda: side.client.read(make(side.program))), expected)
 
 
 @pytest.mark.root
@@ -235,21 +247,24 @@ def test_a_full_table(side: Side) -> None:
     entries = [side.program.entry("whole", "forward", dst=n, port=1) for n in (2, 3)]
     with pytest.raises(grpc.RpcError) as failure:
         side.client.insert(*entries)
-    assert [e.canonical_code for e in p4.errors(failure.value)] == [OK, EXHAUSTED]
+    first, second = (e.canonical_code for e in p4.errors(failure.value))
+    assert first == OK
+    compare(side, "full", second, EXHAUSTED)
     side.client.delete(entries[0])
 
 
-ATOMIC = [
-    (p4r.WriteRequest.CONTINUE_ON_ERROR, 1, OK, None),
-    (p4r.WriteRequest.ROLLBACK_ON_ERROR, 1, OK, UNIMPLEMENTED),
-    (p4r.WriteRequest.DATAPLANE_ATOMIC, 1, OK, UNIMPLEMENTED),
-    (p4r.WriteRequest.DATAPLANE_ATOMIC, 2, UNIMPLEMENTED, None),
-]
-
-
 @pytest.mark.root
-@pytest.mark.parametrize(("atomicity", "count", "ours", "theirs"), ATOMIC)
-def test_atomicity(side: Side, atomicity: int, count: int, ours: int, theirs: int | None) -> None:
+@pytest.mark.parametrize(
+    ("atomicity", "count", "expected"),
+    [
+        (p4r.WriteRequest.CONTINUE_ON_ERROR, 2, OK),
+        (p4r.WriteRequest.ROLLBACK_ON_ERROR, 2, OK),
+        (p4r.WriteRequest.DATAPLANE_ATOMIC, 1, OK),
+        (p4r.WriteRequest.DATAPLANE_ATOMIC, 2, UNIMPLEMENTED),
+    ],
+)
+def test_atomicity(side: Side, atomicity: int, count: int, expected: int) -> None:
+    """BMv2 has CONTINUE_ON_ERROR only."""
     updates = [p4r.Update(type=MODIFY, entity=HELD(side.program)) for _ in range(count)]
     code = code_of(lambda: side.client.write(*updates, atomicity=atomicity))
-    assert code == expected(side, ours, theirs)
+    assert code == (expected if side.name == "xdp" or not atomicity else UNIMPLEMENTED)
