@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import time
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 
@@ -12,7 +11,22 @@ import pytest
 import switch_client as p4
 from compiled_program import CompiledProgram
 from finsy.proto import p4r
-from program_lab import Lab, canonical
+from program_lab import Lab
+from selector_model import (
+    BALANCED,
+    FIRST,
+    ROUTED,
+    SECOND,
+    choices,
+    entry,
+    flow,
+    frame,
+    group,
+    member,
+    one_shot,
+    spread_hash,
+    wide_hash,
+)
 from switch_hosts import Links, Running
 
 from rackplane.switch import links as interfaces
@@ -24,80 +38,14 @@ from rackplane.switch.reconcile import carry_over
 pytestmark = pytest.mark.root
 
 INSERT, MODIFY, DELETE = p4r.Update.INSERT, p4r.Update.MODIFY, p4r.Update.DELETE
-FIRST, SECOND, BALANCED, ROUTED = 1, 2, 3, 4
 MISSED, HIT = 2, 1
 RAN_SET, RAN_MARK, RAN_OTHER = 0x51, 0x52, 0x5F
-PORT = 4
 
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     with Lab("selectors") as lab:
         yield lab
-
-
-# Entities
-
-Watched = tuple[int, int, bytes]
-"""A member, its weight, and the port that it watches."""
-
-
-def member(lab: Lab, number: int, *action: str | int, profile: str = "spread") -> p4r.Entity:
-    entity = p4r.Entity()
-    entity.action_profile_member.action_profile_id = lab.id(profile)
-    entity.action_profile_member.member_id = number
-    if action:
-        name, *values = action
-        entity.action_profile_member.action.CopyFrom(lab.action(str(name), *map(int, values)))
-    return entity
-
-
-def group(lab: Lab, number: int, *members: tuple[int, int] | Watched, max_size: int = 0,
-          profile: str = "spread") -> p4r.Entity:  # fmt: skip
-    entity = p4r.Entity()
-    found = entity.action_profile_group
-    found.action_profile_id, found.group_id, found.max_size = lab.id(profile), number, max_size
-    for each in members:
-        added = found.members.add(member_id=each[0], weight=each[1])
-        if len(each) == 3:
-            added.watch_port = each[2]
-    return entity
-
-
-def entry(lab: Lab, table: str, key: int, *, member: int = 0, group: int = 0, length: int = 8) -> p4r.Entity:
-    entity = p4r.Entity()
-    found = entity.table_entry
-    found.table_id = lab.id(table)
-    match = found.match.add(field_id=1)
-    if table == "routed":
-        match.lpm.value, match.lpm.prefix_len = canonical(key), length
-    elif table == "second":
-        match.ternary.value, match.ternary.mask = canonical(key), b"\xff"
-        found.priority = 5
-    else:
-        match.exact.value = canonical(key)
-    if member:
-        found.action.action_profile_member_id = member
-    if group:
-        found.action.action_profile_group_id = group
-    return entity
-
-
-def one_shot(lab: Lab, table: str, key: int, *actions: tuple[p4r.Action, int]) -> p4r.Entity:
-    entity = entry(lab, table, key)
-    entity.table_entry.action.action_profile_action_set.SetInParent()
-    for action, weight in actions:
-        added = entity.table_entry.action.action_profile_action_set.action_profile_actions.add(weight=weight)
-        added.action.CopyFrom(action)
-    return entity
-
-
-# Packets
-
-
-def frame(table: int, key: int, *, dst: int = 0, src: int = 0, flow: int = 0, label: int = 0) -> bytes:
-    head = dst.to_bytes(6, "big") + src.to_bytes(6, "big") + table.to_bytes(2, "big")
-    return (head + bytes([key, key]) + (flow << 12 | label).to_bytes(2, "big") + bytes(3)).ljust(64, b"\xaa")
 
 
 def ran(lab: Lab, sent: bytes) -> tuple[int, int]:
@@ -107,30 +55,10 @@ def ran(lab: Lab, sent: bytes) -> tuple[int, int]:
     return int.from_bytes(out[18:20], "big"), out[20]
 
 
-def crc16(data: bytes) -> int:
-    value = 0
-    for byte in data:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ (0xA001 if value & 1 else 0)
-    return value
-
-
-def spread_hash(dst: int, src: int, flow: int) -> int:
-    """BMv2's: fields in the order of the keys, bit after bit, zeros at the end."""
-    return crc16(((dst << 52 | flow << 48 | src) << 4).to_bytes(13, "big"))
-
-
-def wide_hash(label: int) -> int:
-    return zlib.crc32(((label << 9 | PORT) << 3).to_bytes(3, "big"))
-
-
 def expect_choices(lab: Lab, order: list[int]) -> None:
     """Frames of many flows run what `order` says for their hash."""
-    for n in range(40):
-        dst, src, flow = 0x0200_0000_0000 + 7 * n, n * n, n % 16
-        wanted = order[spread_hash(dst, src, flow) % len(order)]
-        assert ran(lab, frame(BALANCED, 1, dst=dst, src=src, flow=flow)) == (wanted, RAN_SET)
+    for n, wanted in enumerate(choices(order, 40)):
+        assert ran(lab, frame(BALANCED, 1, **flow(n))) == (wanted, RAN_SET)
 
 
 # Members
