@@ -29,6 +29,9 @@ VERBS = {
     "check": Verb("check:check_group", "Search every state of a protocol's model: check mind."),
     "compile": Verb("compile:compile_", "Compile a P4 program to XDP; errors show file, line and column."),
     "trace": Verb("trace:trace", "Show what packets meet in the running switch: states, tables, actions, drops."),
+    "show": Verb(
+        "show:show", "Show what the running switch has: show tables, table, registers, counters, groups, ..."
+    ),
     "stf": Verb("stf:stf", "Run STF packet tests on --target xdp or bmv2."),
     "systems": Verb(
         "systems:systems", "List the systems of the rack: where they live, what they were shown to do."

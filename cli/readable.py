@@ -19,9 +19,9 @@ class Format(Enum):
 
 _WIDTHS = {Format.MAC: 48, Format.IPV4: 32, Format.IPV6: 128}
 _ADDRESS = re.compile(r"addr|ipv?[46]?$|^ip|_ip|mac|^(src|dst|source|destination|next_?hop|nhop|gateway)", re.I)
-_ETHERNET = re.compile(r"mac|eth|addr|^(src|dst|source|destination)", re.I)
+_ETHERNET = re.compile(r"mac|eth|addr|hop|^(src|dst|source|destination)", re.I)
 _HEX = re.compile(r"type|checksum|csum|flags|mask|crc|cookie|magic|key|virtual_address|^va$", re.I)
-_ANNOTATION = re.compile(r"@format\(\s*(\w+)\s*\)")
+_ANNOTATION = re.compile(r"@format\(\s*\"?(\w+)\"?\s*\)")
 _DECIMAL_BITS = 16
 _SMALL = 1 << 20
 

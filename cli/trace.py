@@ -76,8 +76,7 @@ def trace(  # noqa: PLR0913, PLR0917 (one argument per option)
     teller = Teller(bundle.manifest, traced.errors, bundle.source)
     printer = _Printer(teller, None if as_json else TextView(teller, reached.ports, verbose))
     with end_on_signals(), TraceClient(_socket(reached), traced.object, control) as client:
-        if not as_json:
-            click.echo("tracing; Ctrl-C ends it", err=True)
+        click.echo("tracing; Ctrl-C ends it", err=True)
         try:
             for record in _Limits(count, seconds).apply(client, traced):
                 printer.show(record)
