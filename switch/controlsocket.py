@@ -97,6 +97,8 @@ class ControlSocket:
         task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, client: socket.socket, data: bytes, fds: list[int], flags: int) -> None:
+        if self._watcher is not None and _has_hung_up(self._watcher):
+            self._close(self._watcher)
         try:
             request = _parse(data, flags)
             image = _object(fds)
@@ -151,6 +153,15 @@ def short_path(path: Path) -> Iterator[str]:
 @dataclass(frozen=True)
 class _Request:
     control: bytes
+
+
+def _has_hung_up(client: socket.socket) -> bool:
+    try:
+        return not client.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _is_allowed(client: socket.socket) -> bool:

@@ -41,7 +41,6 @@ def shown(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 async def fill(address: str, options: fy.SwitchOptions, links: Links) -> None:
     async with fy.Switch("s", address, options) as sw:
         exact = {"dst_mac": "02:00:00:00:00:77", "service_port": "80...443"}
-        member = fy.P4IndirectAction(member_id=3)
         ternary = {"client_ip": "10.0.0.0/&255.0.0.0", "server_ip": "2001:db8::1"}
         await sw.write(
             [

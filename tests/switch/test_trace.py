@@ -62,6 +62,7 @@ class Traced:
     setup: SwitchSetup
     bundle: Bundle
     build: TracedProgram
+    plain: int
 
     @property
     def teller(self) -> Teller:
@@ -100,7 +101,8 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
             options = fy.SwitchOptions(p4info=program.p4info, p4blob=program.device_config, device_id=1)
             asyncio.run(fill(setup.grpc_address, options))
             bundle = Bundle.load(program.device_config)
-            yield Traced(made, setup, bundle, compile_traced(bundle, default_cache()))
+            build = compile_traced(bundle, default_cache())
+            yield Traced(made, setup, bundle, build, program_on(made.ports[1]))
     finally:
         made.close()
 
@@ -265,12 +267,11 @@ def wait_for(what: int, interface: str) -> None:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_plain_program_comes_back_however_the_trace_ends(traced: Traced, how: signal.Signals) -> None:
     interface = traced.links.ports[1]
-    plain = program_on(interface)
     process = traced.start()
-    assert program_on(interface) != plain
+    assert program_on(interface) != traced.plain
     process.send_signal(how)
     process.communicate(timeout=PATIENCE_S)
-    wait_for(plain, interface)
+    wait_for(traced.plain, interface)
 
 
 def test_no_packet_is_lost_when_a_trace_comes_and_goes(traced: Traced) -> None:
