@@ -9,6 +9,7 @@ from finsy.proto import p4i, p4r
 from rackplane.switch.constraints import restrictions
 from rackplane.switch.constraints.references import GROUPS, Change, References, Schema
 from rackplane.switch.errors import RequestError, invalid
+from rackplane.switch.profiles import ActionProfile
 from rackplane.switch.replication import MulticastGroups
 from rackplane.switch.tables import Table
 
@@ -16,10 +17,17 @@ from rackplane.switch.tables import Table
 class Guards:
     """Judges updates before they are made. Entities that no annotation concerns are left alone."""
 
-    def __init__(self, p4info: p4i.P4Info, tables: Mapping[int, Table], groups: MulticastGroups) -> None:
-        """Raise BundleError when an annotation makes no sense. `tables` may be filled later."""
+    def __init__(
+        self,
+        p4info: p4i.P4Info,
+        tables: Mapping[int, Table],
+        profiles: Mapping[int, ActionProfile],
+        groups: MulticastGroups,
+    ) -> None:
+        """Raise BundleError when an annotation makes no sense. `tables` and `profiles` may be filled later."""
         self._restrictions = restrictions.read(p4info)
         self._tables = tables
+        self._profiles = profiles
         self._groups = groups
         schema = Schema(p4info)
         restricted = {t.preamble.id for t in p4info.tables if self._restrictions.concern(t)}
@@ -38,8 +46,8 @@ class Guards:
         """
         entity = update.entity
         kind = entity.WhichOneof("entity")
-        if kind == "action_profile_member" and update.type != p4r.Update.DELETE:
-            self._restrictions.check_actions([entity.action_profile_member.action])
+        if kind == "action_profile_member":
+            return self._judge_member(update)
         if kind == "table_entry" and entity.table_entry.table_id in self._guarded:
             return self._judge_entry(update)
         replication = entity.packet_replication_engine_entry
@@ -86,6 +94,17 @@ class Guards:
             old = None
         return self._judge_references(update, message.table_id, old)
 
+    def _judge_member(self, update: p4r.Update) -> Change | None:
+        message = update.entity.action_profile_member
+        if update.type != p4r.Update.DELETE:
+            self._restrictions.check_actions([message.action])
+        profile = self._profiles.get(message.action_profile_id)
+        if profile is None or message.action_profile_id not in self._nodes:
+            return None
+        old = profile.members.get(message.member_id)
+        entity = p4r.Entity.FromString(old.wire) if old else None
+        return self._judge_references(update, message.action_profile_id, entity)
+
     def _judge_references(self, update: p4r.Update, node: int, old: p4r.Entity | None) -> Change | None:
         exists = update.type != p4r.Update.INSERT
         if exists != (old is not None):
@@ -93,7 +112,7 @@ class Guards:
         new = None if update.type == p4r.Update.DELETE else p4r.Entity()
         if new is not None:
             new.CopyFrom(update.entity)
-            if old is not None and node != GROUPS and not new.table_entry.HasField("action"):
+            if old is not None and node in self._tables and not new.table_entry.HasField("action"):
                 new.table_entry.action.CopyFrom(old.table_entry.action)
         change = Change(node, old, new)
         self._references.check(change)
@@ -102,5 +121,7 @@ class Guards:
     def _all(self, node: int) -> list[p4r.Entity]:
         if node == GROUPS:
             return [p4r.Entity.FromString(group.wire) for group in self._groups.groups.values()]
+        if node in self._profiles:
+            return [p4r.Entity.FromString(member.wire) for member in self._profiles[node].members.values()]
         table = self._tables[node]
         return [p4r.Entity.FromString(entry.wire) for entry in [*table.entries.values(), table.default]]

@@ -120,6 +120,7 @@ def load(image: bytes, manifest: Manifest, p4info: p4i.P4Info, devices: Devices)
 
 def _build(manifest: Manifest, p4info: p4i.P4Info, loaded: LoadedObject, devices: Devices) -> Pipeline:
     tables: dict[int, Table] = {}
+    profiles: dict[int, ActionProfile] = {}
     fanouts = Fanouts(manifest.maps, loaded, devices)
     groups = MulticastGroups(manifest.maps, fanouts)
     put_stages(manifest, loaded)
@@ -130,7 +131,8 @@ def _build(manifest: Manifest, p4info: p4i.P4Info, loaded: LoadedObject, devices
         groups=groups,
         sessions=CloneSessions(manifest.maps, fanouts),
         tables=tables,
-        guards=Guards(p4info, tables, groups),
+        profiles=profiles,
+        guards=Guards(p4info, tables, profiles, groups),
         packet_in=ControllerHeader(manifest.packet_in),
         packet_out=ControllerHeader(manifest.packet_out),
         digests=digests.build(manifest, p4info, loaded),

@@ -41,8 +41,15 @@ def _carry_entries(old: Table, new: Table | None) -> None:
         if written:
             raise invalid(f"table {old.name} is gone from the new program, but has {len(written)} entries")
         return
+    counts = _direct_counts(old, new)
     for entry in written:
         entity = p4r.Entity.FromString(entry.wire)
+        if counts and any(counts[entry.handle]):
+            packets, octets = counts[entry.handle]
+            entity.table_entry.counter_data.packet_count, entity.table_entry.counter_data.byte_count = (
+                packets,
+                octets,
+            )
         with _must_fit(f"an entry of table {old.name}"):
             if old.direct.meters is not None and new.direct.meters is not None:
                 config = old.direct.meters.config(entry.handle)
@@ -55,6 +62,14 @@ def _carry_entries(old: Table, new: Table | None) -> None:
             new.modify(p4r.Entity.FromString(old.default.wire))
     new.flush()
     new.commit()
+
+
+def _direct_counts(old: Table, new: Table) -> list[list[int]]:
+    """[packets, bytes] by handle of the old table, where both tables count their hits; empty where not."""
+    direct = old.direct
+    if direct.counters is None or direct.handles is None or new.direct.counters is None:
+        return []
+    return direct.counters.snapshot(direct.handles.end)
 
 
 def _carry_profiles(old: Pipeline, new: Pipeline) -> None:

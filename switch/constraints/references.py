@@ -18,7 +18,7 @@ from rackplane.switch.constraints.restrictions import actions_of
 from rackplane.switch.errors import BundleError, Code, RequestError, not_found
 
 GROUPS = 0
-"""The node of the multicast groups; other nodes are table ids."""
+"""The node of the multicast groups; other nodes are ids of tables, and of action profiles for their members."""
 
 _GROUP_TABLE = "builtin::multicast_group_table"
 _GROUP_ID = "multicast_group_id"
@@ -74,6 +74,7 @@ class Schema:
     def __init__(self, p4info: p4i.P4Info) -> None:
         self.names = {t.preamble.id: t.preamble.name for t in p4info.tables} | {GROUPS: "the multicast groups"}
         self.field_names: dict[tuple[int, int | str], str] = {(GROUPS, _GROUP_ID): _GROUP_ID}
+        self.names |= {p.preamble.id: p.preamble.name for p in p4info.action_profiles}
         self._tables = {n: t for t in p4info.tables for n in (t.preamble.name, t.preamble.alias)}
         self._links: dict[int, list[_Link]] = {}
         actions = {a.preamble.id: a for a in p4info.actions}
@@ -120,10 +121,13 @@ class Schema:
 
     def _parameter(self, table: p4i.Table, action: p4i.Action, param: p4i.Action.Param) -> None:
         where = f"@refers_to at {param.name} of {action.preamble.name}"
+        source = _Place(action.preamble.id, param.id)
         for body in p4annotations.bodies(param.annotations, "refers_to"):
-            self._add(table.preamble.id, _Place(action.preamble.id, param.id), body, where)
+            for node in filter(None, (table.preamble.id, table.implementation_id)):
+                self._add(node, source, body, where)
 
     def _add(self, node: int, source: _Place, body: str, where: str) -> None:
+        """Take a link from an annotation; a profile that several tables share has each of its links once."""
         name, member = p4annotations.pair(body, where)
         target = GROUPS
         place: int | str | None = member if member == _GROUP_ID else None
@@ -137,7 +141,9 @@ class Schema:
             target, place = table.preamble.id, match.id if match else None
         if place is None:
             raise BundleError(f"{where} names {member}, which {name} does not have")
-        self._links.setdefault(node, []).append(_Link(source, target, place))
+        link, known = _Link(source, target, place), self._links.setdefault(node, [])
+        if link not in known:
+            known.append(link)
 
     def _check_target(self, match: p4i.MatchField, where: str) -> None:
         if match.match_type != p4i.MatchField.EXACT:
@@ -257,10 +263,16 @@ def _rows(node: int, entity: p4r.Entity) -> Iterator[dict[_Place, int]]:
                 _Place(0, "replica.instance"): replica.instance,
             }
         return
+    if entity.HasField("action_profile_member"):
+        yield _params(entity.action_profile_member.action)
+        return
     matches = {_Place(0, m.field_id): v for m in entity.table_entry.match if (v := _exact(m)) is not None}
     for action in actions_of(entity.table_entry) or [p4r.Action()]:
-        params = {_Place(action.action_id, p.param_id): int.from_bytes(p.value, "big") for p in action.params}
-        yield matches | params
+        yield matches | _params(action)
+
+
+def _params(action: p4r.Action) -> dict[_Place, int]:
+    return {_Place(action.action_id, p.param_id): int.from_bytes(p.value, "big") for p in action.params}
 
 
 def _exact(match: p4r.FieldMatch) -> int | None:

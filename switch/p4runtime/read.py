@@ -142,8 +142,10 @@ class _Selector:
         table = self._table(wanted.table_id)
         if not has(table):
             raise invalid(f"table {table.name} has no {what}")
-        whole = wanted.match or wanted.is_default_action
-        return answer(table, [table.find(wanted)] if whole else list(table.select(wanted)))
+        chosen = list(table.select(wanted))
+        if wanted.match and not chosen:
+            raise not_found("there is no entry with this match and priority")
+        return answer(table, chosen)
 
     def _meters(self, entity: p4r.Entity) -> Iterable[bytes]:
         wanted, known = entity.meter_entry, self._pipeline.meters

@@ -67,6 +67,15 @@ def test_commit_clears_and_reconcile_keeps(client: p4.Client) -> None:
     assert client.read(p4.HELD, p4.HELD_ROUTE, p4.HELD_ACL, p4.group(4)) == []
 
 
+def test_reconcile_keeps_direct_counters(client: p4.Client) -> None:
+    client.insert(
+        p4.tweaked(p4.HELD_ROUTE, lambda e: setattr(e.counter_data, "packet_count", 7)), p4.route(0, 0, 2)
+    )
+    client.push(action=Config.RECONCILE_AND_COMMIT)
+    asked = p4.tweaked(p4.everything_in(basic.ROUTES), lambda e: e.counter_data.SetInParent())
+    assert [e.table_entry.counter_data.packet_count for e in client.read(asked)] == [7, 0]
+
+
 def test_saved_config_takes_writes_until_it_is_committed(client: p4.Client) -> None:
     client.insert(p4.HELD)
     client.push(action=Config.VERIFY_AND_SAVE)

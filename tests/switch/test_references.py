@@ -65,6 +65,21 @@ def default(table: str, action: str, **values: int) -> Entry:
     return made
 
 
+def member(number: int, action: str = "", **values: int) -> Entry:
+    """A member of the program's action profile, with an action as an entry of choice_table would have it."""
+
+    def made(program: CompiledProgram) -> p4r.Entity:
+        entity = p4r.Entity()
+        message = entity.action_profile_member
+        message.action_profile_id = program.p4info.action_profiles[0].preamble.id
+        message.member_id = number
+        if action:
+            message.action.CopyFrom(program.entry("choice_table", action, **values).table_entry.action.action)
+        return entity
+
+    return made
+
+
 VRF1, VRF2 = entry("vrf_table", "admit", vrf=1), entry("vrf_table", "admit", vrf=2)
 HOP5 = entry("nexthop_table", "forward", nexthop=5, port=3)
 FULL = (1 << 48) - 1
@@ -160,6 +175,20 @@ SEQUENCES: dict[str, list[Step]] = {
         (MODIFY, default("route_table", "set_nexthop", nexthop=5), OK, ""),
         (DELETE, HOP5, IN_USE, "still in use"),
         (MODIFY, default("route_table", "drop"), OK, ""),
+        (DELETE, HOP5, OK, ""),
+    ],
+    "action profile members": [
+        (INSERT, member(1, "set_nexthop", nexthop=5), NOT_FOUND, "nexthop = 0x5"),
+        (INSERT, member(1, "forward", port=0), INVALID, "port != 0"),
+        (INSERT, HOP5, OK, ""),
+        (INSERT, member(1, "set_nexthop", nexthop=5), OK, ""),
+        (DELETE, HOP5, IN_USE, "still in use: 1 reference(s) from IngressImpl.choices"),
+        (MODIFY, member(1, "set_nexthop", nexthop=6), NOT_FOUND, "nexthop = 0x6"),
+        (MODIFY, member(1, "forward", port=3), OK, ""),
+        (DELETE, HOP5, OK, ""),
+        (INSERT, HOP5, OK, ""),
+        (INSERT, member(2, "set_nexthop", nexthop=5), OK, ""),
+        (DELETE, member(2), OK, ""),
         (DELETE, HOP5, OK, ""),
     ],
     "multicast groups": [
