@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from finsy.proto import p4r
+
 from rackplane.compiler.frontend import load
 from rackplane.control.mind.directory import Entry
 from rackplane.experiments.packet_fuzz.packets import PacketMaker
@@ -36,6 +38,7 @@ _START_S = 30
 _VA = 14 + 20 + 8 + 12
 """Where the address of a request is: behind Ethernet, IPv4, UDP and BTH."""
 _DIRECTORY = ".directory.slots"
+_FLOOD_GROUP = 1
 _VERDICTS = ("aborted", "drop", "pass", "tx", "redirect")
 _REDIRECT = _VERDICTS.index("redirect")
 _STATELESS: dict[str, Rule] = {"l2": unchanged, "router": routed}
@@ -77,6 +80,8 @@ class _Fuzz:
             raise FuzzError(f"{subject.name}: the switch runs no program")
         self._subject = subject
         self._pipeline: Pipeline = device.pipeline
+        if subject.name == "l2":
+            self._pipeline.groups.insert(_flood_group())
         self._flow = flow
         self._ports = [port.ifindex for port in device.ports.values()]
         parsed = load(subject.source)
@@ -127,7 +132,8 @@ class _Fuzz:
 
     def _answer(self, frame: bytes) -> tuple[int, bytes]:
         verdict, after, _ = libbpf.test_run(self._pipeline.loaded.ingress_fd, frame, 1, self._ports[0])
-        return verdict, after if verdict == _REDIRECT else b""
+        # The metadata in front of a frame that is to be copied says where its headers wait, and differs.
+        return verdict, after[-len(frame) :] if verdict == _REDIRECT else b""
 
     def _tables(self) -> dict[str, list[bytes]]:
         return {t.name: sorted(e.wire for e in t.entries.values()) for t in self._pipeline.tables.values()}
@@ -147,6 +153,15 @@ def _seeds(subject: Subject, flow: Flow) -> list[bytes]:
         return [flow.frame]
     pages = ((1 << 40) + 4096 * page for page in (0, 1, 3, 4, 8, 100))
     return [flow.frame, *(flow.frame[:_VA] + va.to_bytes(8, "big") + flow.frame[_VA + 8 :] for va in pages)]
+
+
+def _flood_group() -> p4r.Entity:
+    """What the frames of an L2 switch that it does not know the way of are copied to."""
+    entity = p4r.Entity()
+    entry = entity.packet_replication_engine_entry.multicast_group_entry
+    entry.multicast_group_id = _FLOOD_GROUP
+    entry.replicas.extend(p4r.Replica(egress_port=port) for port in bed.PORTS)
+    return entity
 
 
 def _check_directory(value: int) -> None:

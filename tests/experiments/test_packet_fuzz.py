@@ -64,6 +64,8 @@ def test_the_same_seed_makes_the_same_packets() -> None:
     ("rule", "after", "problem"),
     [
         (unchanged, ROUTED, ""),
+        (unchanged, b"meta" + ROUTED, ""),
+        (unchanged, b"met" + ROUTED, "the frame was changed"),
         (unchanged, ROUTED[:-1], "the frame was changed"),
         (routed, ipv4(63), ""),
         (routed, ROUTED, "the TTL 64 became 64"),
@@ -71,7 +73,7 @@ def test_the_same_seed_makes_the_same_packets() -> None:
         (routed, ipv4(63)[:-1], "the frame of 60 bytes has 59"),
         (routed, ipv4(63)[:-1] + b"x", "more than MAC addresses"),
         (Bounded(4), ROUTED + bytes(4), ""),
-        (Bounded(4), ROUTED + bytes(5), "the frame of 60 bytes has 65"),
+        (Bounded(4), ROUTED + bytes(9), "the frame of 60 bytes has 69"),
         (Bounded(4), bytes(13), "the frame of 60 bytes has 13"),
     ],
 )
