@@ -89,17 +89,25 @@ class Notifier:
             self._timer = asyncio.get_running_loop().call_later(wait / 1e9, self._tick)
 
     def _scan(self) -> None:
-        """Report the entries that are idle, and come again."""
+        """Report the entries that are idle, and come again, whatever happens."""
         start = time.monotonic_ns()
+        due = start + _LONGEST_SCAN_NS
+        try:
+            due = min(due, *self._report_all_idle(start))
+        finally:
+            now = time.monotonic_ns()
+            wait = max(min(max(due - now, _SHORTEST_SCAN_NS), _LONGEST_SCAN_NS), _SCAN_SHARE * (now - start))
+            self._scanner = asyncio.get_running_loop().call_later(wait / 1e9, self._scan)
+
+    def _report_all_idle(self, now: int) -> list[int]:
+        """Report what is idle in each table; return when the next entries will be."""
         deadlines = []
         for table in self._idle:
             if table.direct.idle:
-                self._report_idle(table, table.direct.idle.expired(start))
-                deadlines.append(table.direct.idle.deadline())
-        now = time.monotonic_ns()
-        due = min((d for d in deadlines if d is not None), default=now + _LONGEST_SCAN_NS)
-        wait = max(min(max(due - now, _SHORTEST_SCAN_NS), _LONGEST_SCAN_NS), _SCAN_SHARE * (now - start))
-        self._scanner = asyncio.get_running_loop().call_later(wait / 1e9, self._scan)
+                self._report_idle(table, table.direct.idle.expired(now))
+                deadline = table.direct.idle.deadline()
+                deadlines.append(now + _LONGEST_SCAN_NS if deadline is None else deadline)
+        return deadlines
 
     def _report_idle(self, table: Table, identities: list[bytes]) -> None:
         listeners = [c for c, access in self._arbiter.primaries() if access.reaches(table.layout.id)]

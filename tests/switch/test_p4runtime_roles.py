@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import basic_program as basic
+import finsy as fy
 import grpc
 import pytest
 import switch_client as p4
 from finsy.proto import U128, p4r, stratum
-from google.protobuf import any_pb2
+from google.protobuf import any_pb2, text_format
 from grpc import StatusCode as Status
 from switch_hosts import Links, Running
 
@@ -181,3 +184,24 @@ def test_packet_ins_by_filter(client: p4.Client, restricted: RoleClient, links: 
         assert client.stream.receive().packet.metadata[0].value == bytes((port,))
     assert restricted.stream.receive().packet.metadata[0].value == b"\2"
     assert restricted.stream.silent()
+
+
+@pytest.mark.root
+def test_finsy_with_a_role(client: p4.Client, switch: Running, tmp_path: Path) -> None:
+    p4info = tmp_path / "basic.p4info.txtpb"
+    p4info.write_text(text_format.MessageToString(basic.p4info()))
+
+    async def body() -> None:
+        options = fy.SwitchOptions(p4info=p4info, device_id=p4.DEVICE_ID, role_name="sdn", role_config=L2_ONLY)
+        async with fy.Switch("s", switch.address, options) as sw:
+            l2 = fy.P4TableEntry("l2", match=fy.Match(dst=0x0500), action=fy.Action("to_cpu"))
+            route = fy.P4TableEntry(
+                "routes", match=fy.Match(dst="10.0.0.0/8"), action=fy.Action("route", mac=1, port=2)
+            )
+            await sw.write([+l2])
+            with pytest.raises(fy.P4ClientError) as failure:
+                await sw.write([+route])
+            assert failure.value.details[0].canonical_code is fy.GRPCStatusCode.PERMISSION_DENIED
+            assert [e.table_id async for e in sw.read(fy.P4TableEntry())] == ["l2"]
+
+    asyncio.run(asyncio.wait_for(body(), 30))
