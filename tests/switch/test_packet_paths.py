@@ -46,3 +46,14 @@ def readable(frames: Counter[Sent]) -> list[str]:
     """Port, number, op, report: each sorted, so that a difference is easy to see."""
     parts = ((4, 6), (14, 17), (17, 20), (20, 26), (26, 30), (30, 999))
     return sorted(f"{n} x {port} " + " ".join(f[a:b].hex() for a, b in parts) for (port, f), n in frames.items())
+
+
+def test_states_of_packets_are_never_mixed_up(live: Live) -> None:
+    """Many packets at once, more than queues may take: nothing comes out that the model does not say."""
+    chosen = random.Random(4)
+    packets = [packet(n, chosen.randrange(256), chosen.randrange(64)) for n in range(3000)]
+    model = Model(GROUPS, SESSIONS)
+    allowed = Counter(sent for frame in packets for sent in model.run(IN_PORT, frame))
+    found = live.outcome(packets)
+    assert found
+    assert not found - allowed

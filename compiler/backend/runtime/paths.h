@@ -36,7 +36,7 @@ INLINE struct slot *find_slot(u32 ticket)
 {
 	struct slot *slot = slot_of(ticket);
 
-	return slot && slot->ticket == ticket ? slot : NULL;
+	return ticket && slot && slot->ticket == ticket ? slot : NULL;
 }
 
 /* Take passes for a packet out of the pool that it shares with all that is made of it; 0 when it has too few.

@@ -1,0 +1,109 @@
+"""The loop port by itself: what it leaves behind, who needs it, and what is counted of frames that end there."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from finsy.proto import p4i
+
+from rackplane.compiler.bundle import Bundle
+from rackplane.compiler.driver import compile_program
+from rackplane.switch import libbpf, pipeline
+from rackplane.switch.device import Device
+from rackplane.switch.errors import BundleError
+from rackplane.switch.fanout import Devices
+from rackplane.switch.loopport import LoopPort
+from rackplane.switch.pipeline import Pipeline
+from rackplane.switch.stf.testbed import Testbed
+
+pytestmark = pytest.mark.root
+
+PROGRAM = Path(__file__).parent / "stf" / "programs" / "xdp_only" / "endless.p4"
+PASSES = "it took more passes through the switch than a packet may"
+LATE = "its state was gone when its copy came up"
+DROP = 1
+OWNER = "from rackplane.switch.loopport import LoopPort as L; l = L(); print(l.interface, flush=True); input()"
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return compile_program(PROGRAM).bundle
+
+
+@dataclass(frozen=True)
+class Running:
+    """The program on a switch of this process, and the cable of port 1."""
+
+    pipeline: Pipeline
+    testbed: Testbed
+
+
+@pytest.fixture
+def running(bundle: Bundle) -> Iterator[Running]:
+    with Testbed([1]) as testbed:
+        device = Device(testbed.near, None)
+        try:
+            loaded = load(bundle, device.devices(with_loop=True))
+            device.commit(loaded)
+            yield Running(loaded, testbed)
+        finally:
+            device.close()
+
+
+def load(bundle: Bundle, devices: Devices) -> Pipeline:
+    return pipeline.load(bundle.object, bundle.manifest, p4i.P4Info.FromString(bundle.p4info), devices)
+
+
+def becomes_true(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 5
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def exists(interface: str) -> bool:
+    return interface in {name for _, name in socket.if_nameindex()}
+
+
+def test_closing_removes_it() -> None:
+    loop = LoopPort()
+    assert exists(loop.interface)
+    loop.close()
+    assert not exists(loop.interface)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_of_a_killed_process(how: signal.Signals) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout is not None
+    interface = owner.stdout.readline().strip()
+    assert exists(interface)
+    owner.send_signal(how)
+    owner.wait(10)
+    assert becomes_true(lambda: not exists(interface))
+
+
+def test_a_program_that_needs_one_says_so(bundle: Bundle) -> None:
+    with pytest.raises(BundleError, match="the program needs a loop port, and the switch has none"):
+        load(bundle, Devices())
+
+
+def test_a_packet_without_end_is_counted_once(running: Running) -> None:
+    running.testbed.send(1, (1).to_bytes(6, "big") + bytes(54))
+    assert becomes_true(lambda: running.pipeline.drop_counts()[PASSES] == 1)
+
+
+def test_frames_without_a_ticket_are_dropped_and_counted(running: Running) -> None:
+    verdict, _, _ = libbpf.test_run(running.pipeline.loaded.loop_fd, bytes(60))
+    assert verdict == DROP
+    assert running.pipeline.drop_counts()[LATE] == 1
