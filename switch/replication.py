@@ -137,6 +137,8 @@ class ReplicationEntries(ABC):
         port = codec.decode(replica.port, 16, f"the port of {label}") if kind == "port" else replica.egress_port
         if port >= min(self._limits.max_ports, MAX_PORT):
             raise invalid(f"{label} has port {port}; ports are below {self._limits.max_ports}")
+        if kind == "port":
+            replica.port = codec.encode(port)
         if replica.instance > MAX_INSTANCE:
             raise invalid(f"{label} has instance {replica.instance}, which is not within 0..{MAX_INSTANCE}")
         return Replica(port, replica.instance)

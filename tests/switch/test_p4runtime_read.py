@@ -50,6 +50,18 @@ def test_values_are_made_canonical(client: p4.Client) -> None:
         client.insert(p4.HELD)
 
 
+def test_ports_of_replicas_are_made_canonical(client: p4.Client) -> None:
+    long, session = p4.group(3, (1, 5)), p4r.Entity()
+    long.packet_replication_engine_entry.multicast_group_entry.replicas[0].port = b"\0\0\1"
+    clone = session.packet_replication_engine_entry.clone_session_entry
+    clone.session_id = 4
+    clone.replicas.add(port=b"\0\2", instance=1)
+    client.insert(long, session)
+    assert client.read(p4.group(3)) == [p4.group(3, (1, 5))]
+    clone.replicas[0].port = b"\2"
+    assert client.read(session) == [session]
+
+
 def test_filters_agree_with_each_other(client: p4.Client) -> None:
     """Every filter against what it means, on the entries that are there."""
     metadata = [b"", b"a", b"b"]
