@@ -29,8 +29,11 @@ lint: setup-test  ## check format, style and types
 	@echo "==> ruff" && $(BIN)/ruff format --check $(ROOMS) && $(BIN)/ruff check $(ROOMS)
 	@echo "==> mypy" && $(BIN)/mypy -p rackplane
 
-bench: setup-bench  ## measure the memory path on this machine
-	@$(AS_ROOT) $(BIN)/rackplane bench memory
+bench: setup-bench  ## measure the memory path and the switch on this machine, each against its goals
+	@status=0; \
+	$(AS_ROOT) $(BIN)/rackplane bench memory || status=1; \
+	$(AS_ROOT) $(BIN)/rackplane bench switch || status=1; \
+	exit $$status
 
 fuzz: setup-run  ## send a million made-up packets through each of the switch's programs (FUZZ="l2 --packets 1000 ..." adds options)
 	@$(AS_ROOT) $(BIN)/rackplane fuzz $(FUZZ)

@@ -161,10 +161,10 @@ def _compilations(result: Result) -> Table | None:
 
 def _rates(result: Result) -> Table | None:
     rows = [
-        (one.target, f"batch {one.batch}" if one.batch else "read", f"{one.per_second:,.0f}")
-        for one in sorted(result.entry_rates, key=lambda one: (one.batch == 0, one.batch, one.target))
+        (one.target, one.operation, f"batch {one.batch}" if one.batch else "all", f"{one.per_second:,.0f}")
+        for one in sorted(result.entry_rates, key=lambda one: (one.operation, one.batch, one.target))
     ]
-    return _table(rows, "P4Runtime", "", "entries/s")
+    return _table(rows, "P4Runtime", "", "", "entries/s")
 
 
 def _goals(result: Result) -> Table | None:

@@ -24,7 +24,7 @@ INDIRECT_SIZE = 16
 class TableKind(Enum):
     """How a table is looked up in the kernel.
 
-    HASH      a hash map on the whole key
+    HASH      the whole key: see BucketMaps; without these a kernel hash map
     LPM       prefixes of the key's bytes (exact fields first, the lpm field last): see TrieMaps; without these the
               kernel's LPM trie with u32 prefix length in bits, then the key bytes
     TERNARY   mask groups: see TernaryMaps; lpm, ternary, range and optional keys in any mix
@@ -100,6 +100,19 @@ class TrieMaps:
 
 
 @dataclass(frozen=True)
+class BucketMaps:
+    """The maps of an exact-match table in shared memory (docs/tables.md has the format).
+
+    entries  ARRAY, mappable, by line: the seed, `buckets` lines of `slots` keys each, lines that continue full ones
+    values   ARRAY, mappable, by value number; number 0 is not used
+    """
+
+    values: str
+    buckets: int
+    slots: int
+
+
+@dataclass(frozen=True)
 class ConstEntry:
     """An entry that the program itself gives: match fields as P4Runtime has them, for reads and for start-up.
 
@@ -144,6 +157,7 @@ class TableLayout:
     hits: str = ""
     action_profile: int = 0
     trie: TrieMaps | None = None
+    buckets: BucketMaps | None = None
 
     @property
     def entry_size(self) -> int:

@@ -9,6 +9,7 @@ from finsy.proto import p4i
 from rackplane.compiler.manifest import Manifest, MeterLayout, ProfileLayout, TableKind, TableLayout
 from rackplane.switch import digests, loader, valuesets
 from rackplane.switch.actions import ActionCodecs
+from rackplane.switch.buckets import bucket_table
 from rackplane.switch.counters import DirectCounters, IndexedCounter
 from rackplane.switch.digests import Digests
 from rackplane.switch.direct import DirectResources
@@ -29,7 +30,7 @@ from rackplane.switch.profiles import ActionProfile
 from rackplane.switch.registers import RegisterArray
 from rackplane.switch.replication import CloneSessions, MulticastGroups, ReplicationEntries
 from rackplane.switch.tables import Table, TableParts
-from rackplane.switch.trie import Trie
+from rackplane.switch.trie import trie_table
 from rackplane.switch.validate import check_manifest, tables_by_id
 from rackplane.switch.valuesets import ValueSet
 
@@ -188,8 +189,10 @@ def _kernel_table(layout: TableLayout, loaded: LoadedObject) -> KernelTable:
     if layout.kind in (TableKind.CODE, TableKind.KEYLESS):
         return NoMap()
     entries = loaded.map(layout.map)
+    if layout.buckets is not None:
+        return bucket_table(layout, entries, loaded.map(layout.buckets.values))
     if layout.trie is not None:
-        return Trie(layout, entries, loaded.map(layout.trie.values))
+        return trie_table(layout, entries, loaded.map(layout.trie.values))
     if layout.kind is not TableKind.TERNARY:
         return DirectMap(entries)
     if layout.ternary is None:

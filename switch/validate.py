@@ -9,6 +9,7 @@ from finsy.proto import p4i
 from rackplane.compiler.backend.trieplan import LINE_BYTES, MAX_KEY_BYTES
 from rackplane.compiler.manifest import (
     MANIFEST_VERSION,
+    BucketMaps,
     KeyField,
     Manifest,
     SwitchMaps,
@@ -26,6 +27,9 @@ MAX_VALUE_SIZE = 1 << 16
 MAX_SIZE = 1 << 26
 COUNTER_SIZE = 16
 MAX_ROOT_BITS = 24
+MAX_SLOTS = 8
+MAX_LINES = 1 << 24
+MAX_BUCKET_KEY = 128
 MIN_NODES = 64
 
 
@@ -195,15 +199,7 @@ def _check_table(table: TableLayout, checker: Checker) -> None:
     if not 0 <= table.size <= MAX_SIZE:
         raise BundleError(f"{purpose}: a size of {table.size} entries makes no sense")
     _check_key(table)
-    if table.kind is TableKind.HASH:
-        checker.sized(table.map, MapType.HASH, purpose, table.key_size, table.entry_size, table.size)
-    elif table.trie is not None:
-        _check_trie(table, table.trie, checker)
-    elif table.kind is TableKind.LPM:
-        size = lpm_key_size(table)
-        checker.sized(table.map, MapType.LPM_TRIE, purpose, size, table.entry_size, table.size)
-    elif table.kind is TableKind.TERNARY:
-        _check_ternary(table, checker)
+    _check_entries(table, checker)
     if table.default_map:
         checker.sized(table.default_map, MapType.ARRAY, f"{purpose}, default action", 4, table.value_size, 1)
     if not 0 <= table.default[0] < len(table.actions):
@@ -224,6 +220,44 @@ def lpm_key_size(table: TableLayout) -> int:
     return 4 + (table.key_size + 3) // 4 * 4
 
 
+def _check_entries(table: TableLayout, checker: Checker) -> None:
+    """Check the maps that a table's entries are in."""
+    purpose = f"table {table.name}"
+    if table.buckets is not None:
+        _check_buckets(table, table.buckets, checker)
+    elif table.kind is TableKind.HASH:
+        checker.sized(table.map, MapType.HASH, purpose, table.key_size, table.entry_size, table.size)
+    elif table.trie is not None:
+        _check_trie(table, table.trie, checker)
+    elif table.kind is TableKind.LPM:
+        size = lpm_key_size(table)
+        checker.sized(table.map, MapType.LPM_TRIE, purpose, size, table.entry_size, table.size)
+    elif table.kind is TableKind.TERNARY:
+        _check_ternary(table, checker)
+
+
+def _check_buckets(table: TableLayout, buckets: BucketMaps, checker: Checker) -> None:
+    purpose = f"table {table.name}"
+    if table.kind is not TableKind.HASH or table.key_size % 4 or not 4 <= table.key_size <= MAX_BUCKET_KEY:
+        raise BundleError(
+            f"{purpose}: a {table.kind.value} table with keys of {table.key_size} bytes has no buckets"
+        )
+    lines = checker.shared(table.map, purpose)
+    used = 8 + buckets.slots * (table.key_size + 4)
+    if not 1 <= buckets.slots <= MAX_SLOTS or lines.value_size % 8 or used > lines.value_size:
+        raise BundleError(f"{purpose}: {buckets.slots} slots in a line of map {lines} make no sense")
+    if not 1 <= buckets.buckets < lines.max_entries <= MAX_LINES:
+        raise BundleError(f"{purpose}: {buckets.buckets} buckets in map {lines} make no sense")
+    _check_values(table, buckets.values, checker)
+
+
+def _check_values(table: TableLayout, name: str, checker: Checker) -> None:
+    purpose, wanted = f"table {table.name}", table.size + 2
+    values = checker.shared(name, f"{purpose}, values")
+    if values.value_size != table.entry_size or values.max_entries < wanted:
+        raise BundleError(f"{purpose}: map {values} should hold {wanted} values of {table.entry_size} bytes")
+
+
 def _check_trie(table: TableLayout, trie: TrieMaps, checker: Checker) -> None:
     purpose = f"table {table.name}"
     if table.kind is not TableKind.LPM or not 1 <= table.key_size <= MAX_KEY_BYTES:
@@ -233,10 +267,7 @@ def _check_trie(table: TableLayout, trie: TrieMaps, checker: Checker) -> None:
     lines = checker.shared(table.map, purpose)
     if lines.value_size != LINE_BYTES or lines.max_entries < (1 << trie.root_bits) * 8 // LINE_BYTES + MIN_NODES:
         raise BundleError(f"{purpose}: map {lines} is too small for a root of {trie.root_bits} bits")
-    values = checker.shared(trie.values, f"{purpose}, values")
-    wanted = table.size + 2
-    if values.value_size != table.entry_size or values.max_entries < wanted:
-        raise BundleError(f"{purpose}: map {values} should hold {wanted} values of {table.entry_size} bytes")
+    _check_values(table, trie.values, checker)
 
 
 def _check_ternary(table: TableLayout, checker: Checker) -> None:

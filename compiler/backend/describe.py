@@ -13,6 +13,7 @@ from rackplane.compiler.backend.tableplan import MAX_MASK_GROUPS, TablePlan, pla
 from rackplane.compiler.ids import Ids, Prefix, field_ids
 from rackplane.compiler.manifest import (
     MANIFEST_VERSION,
+    BucketMaps,
     ConstEntry,
     CounterLayout,
     DigestLayout,
@@ -119,8 +120,14 @@ def _table(described: Described, plan: TablePlan) -> TableLayout:
         hits=plan.hits_map,
         direct_meter=_direct_meter(described, plan),
         trie=TrieMaps(f"{plan.name}_values", plan.trie.root_bits) if plan.trie else None,
+        buckets=_buckets(plan),
         action_profile=_profile_id(described, table.implementation) if table.implementation else 0,
     )
+
+
+def _buckets(plan: TablePlan) -> BucketMaps | None:
+    found = plan.buckets
+    return BucketMaps(f"{plan.name}_values", found.buckets, found.slots) if found else None
 
 
 def _entry(plan: TablePlan, entry: ir.Entry) -> ConstEntry:

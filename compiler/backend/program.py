@@ -203,7 +203,8 @@ def _data(out: CWriter, facts: Facts, structure: Structure, members: list[str], 
         for path in tracked(structure):
             out.line(f"u8 *{place_name(path)};")
     out.text(runtime("switch.h"))
-    out.text(runtime("trie.h"))
+    for name in ("shared.h", "trie.h", "buckets.h"):
+        out.text(runtime(name))
     if facts.paths.shortens:
         out.text(runtime("shorten.h"))
     if any(f.startswith("lock_") for f in facts.features):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rackplane.compiler import ir
 from rackplane.compiler.backend.access import storage_size
+from rackplane.compiler.backend.bucketplan import BucketPlan, plan_buckets
 from rackplane.compiler.backend.ctext import identifier
 from rackplane.compiler.backend.trieplan import TriePlan, plan_trie
 from rackplane.compiler.errors import CompileErrors
@@ -52,6 +53,16 @@ class TablePlan:
     def trie(self) -> TriePlan | None:
         """The trie in shared memory of an LPM table that is not too large for it."""
         return plan_trie(self.key_size, self.entry_size, self.size) if self.kind is TableKind.LPM else None
+
+    @property
+    def buckets(self) -> BucketPlan | None:
+        """The buckets in shared memory of a HASH table that is not too large for them."""
+        return plan_buckets(self.key_size, self.entry_size, self.size) if self.kind is TableKind.HASH else None
+
+    @property
+    def copies_value(self) -> bool:
+        """Whether a lookup is a function that copies the value found."""
+        return self.kind is TableKind.TERNARY or self.trie is not None or self.buckets is not None
 
     @property
     def default_map(self) -> str:

@@ -38,7 +38,15 @@ def _entry_maps(plan: TablePlan) -> Iterator[str]:
     yield f"struct {plan.name}_value {{ u8 b[{plan.entry_size}]; }};"
     name, size = plan.name, plan.size
     flags = "BPF_F_NO_PREALLOC" if plan.kind is TableKind.LPM or size > _LARGE else "0"
-    if plan.kind is TableKind.HASH:
+    if plan.buckets:
+        buckets, words = plan.buckets, plan.key_size // 4
+        yield f"struct {name}_key {{ u32 w[{words}]; }};"
+        yield f"struct {name}_line {{ u64 w[{buckets.line_bytes // 8}]; }};"
+        yield f"DEFINE_MAP({name}, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, u32, struct {name}_line, {buckets.lines});"
+        values = f"struct {name}_value, {buckets.values}"
+        yield f"DEFINE_MAP({name}_values, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, u32, {values});"
+        yield f"DEFINE_BUCKETS({name}, {words}, {buckets.slots}, {buckets.buckets}u, {plan.entry_size // 8});"
+    elif plan.kind is TableKind.HASH:
         yield f"struct {name}_key {{ u8 b[{plan.key_size}]; }};"
         yield f"DEFINE_MAP({name}, BPF_MAP_TYPE_HASH, {flags}, struct {name}_key, struct {name}_value, {size});"
     elif plan.trie:
@@ -152,7 +160,7 @@ def _look_up(fx: Fx, plan: TablePlan) -> None:
     head = 0 if plan.kind is TableKind.HASH or plan.trie else _LPM_HEAD
     size = -(-plan.key_size // 8) * 8 if plan.trie else head + plan.key_size
     _build_key(fx, plan, head, size)
-    if plan.kind is TableKind.TERNARY or plan.trie:
+    if plan.copies_value:
         fx.out.line(f"struct {plan.name}_value copy ALIGNED = {{}};")
         call = f"{plan.name}_match((struct {plan.name}_key *)key, &copy)"
         fx.out.line(f"const u8 *value = {call} ? (const u8 *)&copy : NULL;")

@@ -58,6 +58,11 @@ class EntryMaker:
         )
         return p4r.Update(type=kind, entity=p4r.Entity(table_entry=entry))
 
+    def one(self, match: Match) -> p4r.Entity:
+        """What reads an entry."""
+        entry = p4r.TableEntry(table_id=self.table_id, match=[self._match(match)], priority=match.priority)
+        return p4r.Entity(table_entry=entry)
+
     def all(self) -> p4r.Entity:
         """What reads every entry of the table."""
         return p4r.Entity(table_entry=p4r.TableEntry(table_id=self.table_id))

@@ -17,7 +17,7 @@ from finsy.proto import p4r
 from rackplane.experiments.switch_speed import bed
 from rackplane.experiments.switch_speed.entries import EntryMaker, Match, batches, prefix_matches
 from rackplane.experiments.switch_speed.errors import BenchError
-from rackplane.experiments.switch_speed.report import EntryRate
+from rackplane.experiments.switch_speed.report import READ, WRITE, EntryRate
 from rackplane.experiments.switch_speed.subjects import DEVICE_ID, SUBJECTS, connected
 from rackplane.switch.stf.client import Client
 from rackplane.switch.target import SwitchSetup, Target, free_port
@@ -28,10 +28,10 @@ _CLEANING_BATCH = 1000
 
 @dataclass(frozen=True)
 class Amounts:
-    """Entries to write at each size of a batch, and rounds."""
+    """Entries to write and to read at each size of a batch, and rounds."""
 
     by_batch: dict[int, int] = field(default_factory=lambda: {1: 2_000, 10: 10_000, 100: 30_000, 1000: 30_000})
-    rounds: int = 3
+    rounds: int = 5
 
 
 def measure(
@@ -40,20 +40,21 @@ def measure(
     """Rates of every target; the targets take turns. Raises BenchError, SwitchError."""
     most = max(amounts.by_batch.values())
     matches = list(islice(prefix_matches(Random(_SEED)), most))  # noqa: S311
-    rates: dict[tuple[str, int], list[float]] = defaultdict(list)
+    rates: dict[tuple[str, str, int], list[float]] = defaultdict(list)
     with ExitStack() as stack:
         sessions = {t.name: stack.enter_context(_session(t, folder / t.name)) for t in targets}
         for number in range(amounts.rounds):
             progress(f"entries over P4Runtime, round {number + 1} of {amounts.rounds}")
             for batch, count in amounts.by_batch.items():
                 for name, session in sessions.items():
-                    rates[name, batch].append(_write(*session, matches[:count], batch))
+                    rates[name, WRITE, batch].append(_write(*session, matches[:count], batch))
+                    rates[name, READ, batch].append(_read(*session, matches[:count], batch))
                     if batch == max(amounts.by_batch):
-                        rates[name, 0].append(_read(*session, count))
+                        rates[name, READ, 0].append(_read_all(*session, count))
                     _clear(*session, matches[:count])
     return [
-        EntryRate(name, batch, amounts.by_batch.get(batch, most), median(found))
-        for (name, batch), found in rates.items()
+        EntryRate(name, operation, batch, amounts.by_batch.get(batch, most), median(found))
+        for (name, operation, batch), found in rates.items()
     ]
 
 
@@ -74,7 +75,19 @@ def _write(client: Client, maker: EntryMaker, matches: Sequence[Match], batch: i
     return len(matches) / (time.perf_counter() - start)
 
 
-def _read(client: Client, maker: EntryMaker, count: int) -> float:
+def _read(client: Client, maker: EntryMaker, matches: Sequence[Match], batch: int) -> float:
+    prepared = [[maker.one(match) for match in part] for part in batches(matches, batch)]
+    found = 0
+    start = time.perf_counter()
+    for entities in prepared:
+        found += len(client.read(*entities))
+    seconds = time.perf_counter() - start
+    if found != len(matches):
+        raise BenchError(f"of {len(matches)} entries that were written, {found} are read by their match")
+    return found / seconds
+
+
+def _read_all(client: Client, maker: EntryMaker, count: int) -> float:
     start = time.perf_counter()
     found = client.read(maker.all())
     seconds = time.perf_counter() - start

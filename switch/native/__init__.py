@@ -13,7 +13,11 @@ _FOLDER = Path(__file__).resolve().parent
 _PROTOTYPES: dict[str, tuple[object, tuple[object, ...]]] = {
     "trie_new": (ct.c_void_p, (ct.c_void_p, ct.c_uint32, ct.c_uint32, ct.c_uint32)),
     "trie_free": (None, (ct.c_void_p,)),
-    "trie_change": (ct.c_uint32, (ct.c_void_p, ct.c_char_p, ct.c_uint32, ct.c_void_p, ct.c_char_p, ct.c_uint32)),
+    "trie_change": (ct.c_uint32, (ct.c_void_p, ct.c_char_p, ct.c_uint32, ct.c_char_p, ct.c_char_p, ct.c_uint32)),
+    "buckets_new": (ct.c_void_p, (ct.c_void_p, *[ct.c_uint32] * 5, ct.c_uint64)),
+    "buckets_free": (None, (ct.c_void_p,)),
+    "buckets_put": (ct.c_uint32, (ct.c_void_p, ct.c_char_p, ct.c_char_p, ct.c_uint32)),
+    "buckets_remove": (ct.c_uint32, (ct.c_void_p, ct.c_char_p, ct.c_uint32)),
     "decode_updates": (
         None,
         (ct.c_void_p, ct.c_char_p, ct.c_void_p, ct.c_uint32, ct.c_void_p, ct.c_char_p, ct.c_char_p),

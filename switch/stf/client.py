@@ -70,9 +70,9 @@ class Client:
         )
         self._call(lambda: self._stub.Write(request, timeout=_TIMEOUT_S))
 
-    def read(self, entity: p4r.Entity) -> list[p4r.Entity]:
-        """Read what an entity with wildcards stands for."""
-        request = p4r.ReadRequest(device_id=self._device_id, entities=[entity])
+    def read(self, *entities: p4r.Entity) -> list[p4r.Entity]:
+        """Read what entities, which may have wildcards, stand for, in one request."""
+        request = p4r.ReadRequest(device_id=self._device_id, entities=entities)
         return self._call(
             lambda: [e for response in self._stub.Read(request, timeout=_TIMEOUT_S) for e in response.entities]
         )

@@ -114,20 +114,21 @@ def test_goals_of_compile_times(cold: float, cached: float, held: list[bool]) ->
 @pytest.mark.parametrize(
     ("rates", "held"),
     [
-        ({("xdp", 100): 50.0, ("bmv2", 100): 43.0, ("xdp", 0): 9.0, ("bmv2", 0): 8.0}, [True, True]),
-        ({("xdp", 100): 40.0, ("bmv2", 100): 43.0, ("xdp", 0): 7.0, ("bmv2", 0): 8.0}, [False, False]),
-        ({("xdp", 100): 40.0, ("xdp", 0): 7.0, ("xdp", 1): 1.0}, [None, None]),
+        ({("xdp", "write", 100): 50.0, ("bmv2", "write", 100): 43.0}, [True]),
+        ({("xdp", "read", 100): 40.0, ("bmv2", "read", 100): 43.0}, [False]),
+        ({("xdp", "read", 0): 9.0, ("bmv2", "read", 0): 8.0, ("xdp", "write", 1000): 7.0}, [True]),
+        ({("xdp", "write", 100): 40.0, ("xdp", "read", 0): 7.0, ("xdp", "write", 1): 1.0}, [None, None]),
         ({}, []),
     ],
 )
-def test_goals_of_entry_rates(rates: dict[tuple[str, int], float], held: list[bool | None]) -> None:
-    found = [EntryRate(target, batch, 1000, rate) for (target, batch), rate in rates.items()]
+def test_goals_of_entry_rates(rates: dict[tuple[str, str, int], float], held: list[bool | None]) -> None:
+    found = [EntryRate(*what, 1000, rate) for what, rate in rates.items()]
     assert [goal.held for goal in report.entry_rate_goals(found)] == held
 
 
 @pytest.mark.parametrize(("cold", "held"), [(1.0, True), (9.0, False)])
 def test_a_result_holds_if_no_goal_is_missed(cold: float, held: bool) -> None:
-    unmeasured = (EntryRate("xdp", 100, 1, 1.0),)
+    unmeasured = (EntryRate("xdp", "write", 100, 1, 1.0),)
     result = Result(
         this_machine(), 0.0, 0, compilation=(Compilation("mind", cold, 0.1, 1, 1),), entry_rates=unmeasured
     )

@@ -17,7 +17,7 @@ from rackplane.switch.entries import Entry
 from rackplane.switch.errors import BpfError, BundleError
 from rackplane.switch.libbpf import MapInfo, MapType
 from rackplane.switch.maps import BpfMap, map_elements
-from rackplane.switch.trie import Trie
+from rackplane.switch.trie import trie_table
 
 VALUE_BYTES = 8
 INDEX, IS_NODE = (1 << 24) - 1, 1 << 31
@@ -38,7 +38,7 @@ class Memory:
             1, "t", TableKind.LPM, "t", "", values - 2, key_bytes, VALUE_BYTES, (field,), (), (0, ()), True,
             trie=TrieMaps("t_values", root_bits),
         )  # fmt: skip
-        self.trie = Trie(layout, *maps)
+        self.trie = trie_table(layout, *maps)
         self.key_bytes, self.root_bits = key_bytes, root_bits
         self.lines, self.values = (map_elements(each) for each in maps)
 
@@ -134,7 +134,7 @@ def test_what_is_removed_leaves_no_memory_behind() -> None:
 def test_a_full_memory_is_refused_and_nothing_is_lost() -> None:
     with memory(4, 12, lines=(1 << 12) // 8 + 64) as made:
         written = 0
-        with pytest.raises(BpfError, match="cannot make another node in map"):
+        with pytest.raises(BpfError, match="there is no room for another entry in map"):
             while True:
                 made.trie.put(made.identity(written << 20 | 1, 32), entry(written + 1))
                 made.trie.flush()

@@ -8,7 +8,6 @@
 
 #define TRIE_STRIDE 6
 #define TRIE_HEAD_WORDS 3
-#define TRIE_TRIES 16
 #define TRIE_INDEX 0xffffffull
 #define IS_NODE 0x80000000u
 
@@ -24,9 +23,6 @@ INLINE u32 ones_in(u64 x)
 	return (u32)(x * 0x0101010101010101ull >> 56);
 }
 
-/* Zero, in a way that a processor which reorders loads has to load `x` for first. */
-#define ZERO_AFTER(x) asm volatile("%0 &= 0" : "+r"(x))
-
 /* `_step` is what a node says about the next bits of the key, which are the first ones of `rest`. */
 #define DEFINE_TRIE(name, key_words, root_bits, levels, value_words) \
 	INLINE u32 name##_step(u32 node, u64 rest) \
@@ -39,53 +35,49 @@ INLINE u32 ones_in(u64 x)
 		volatile u32 *values = bpf_map_lookup_elem(&name, &node); \
 		return values ? values[word % 16] : 0; \
 	} \
-	/* Copies the value of the longest prefix of the key to `out`; 0 when there is none. */ \
-	__attribute__((noinline)) int name##_match(struct name##_key *key, struct name##_value *out) \
+	/* Copies the value of the longest prefix to `out`: 1, 0 when there is none, or -1 when the root's word changed. */ \
+	__attribute__((noinline)) int name##_try(struct name##_key *key, struct name##_value *out) \
 	{ \
 		if (!key || !out) \
 			return 0; \
-		_Pragma("clang loop unroll(disable)") for (u32 n = 0; n < TRIE_TRIES; n++) \
+		u64 rest = __builtin_bswap64(key->w[0]), after = 0; \
+		u64 more = key_words > 1 ? __builtin_bswap64(key->w[key_words - 1]) : 0; \
+		u32 place = rest >> (64 - root_bits), line = place / 8; \
+		struct line *root = bpf_map_lookup_elem(&name, &line); \
+		if (!root) \
+			return 0; \
+		volatile u64 *word = &root->w[place % 8]; \
+		u64 seen = *word; \
+		u32 node = seen & TRIE_INDEX, number = seen >> 24 & TRIE_INDEX; \
+		rest = rest << root_bits | more >> (64 - root_bits); \
+		more <<= root_bits; \
+		_Pragma("clang loop unroll(disable)") for (u32 level = 0; level < levels; level++) \
 		{ \
-			u64 rest = __builtin_bswap64(key->w[0]), after = 0; \
-			u64 more = key_words > 1 ? __builtin_bswap64(key->w[key_words - 1]) : 0; \
-			u32 place = rest >> (64 - root_bits), line = place / 8; \
-			struct line *root = bpf_map_lookup_elem(&name, &line); \
-			if (!root) \
-				return 0; \
-			volatile u64 *word = &root->w[place % 8]; \
-			u64 seen = *word; \
-			u32 node = seen & TRIE_INDEX, number = seen >> 24 & TRIE_INDEX; \
-			rest = rest << root_bits | more >> (64 - root_bits); \
-			more <<= root_bits; \
-			_Pragma("clang loop unroll(disable)") for (u32 level = 0; level < levels; level++) \
-			{ \
-				if (!node) \
-					break; \
-				u32 found = name##_step(node, rest); \
-				if (!(found & IS_NODE)) { \
-					if (found) \
-						number = found; \
-					after |= found; \
-					break; \
-				} \
-				node = found & ~IS_NODE; \
-				rest = rest << TRIE_STRIDE | more >> (64 - TRIE_STRIDE); \
-				more <<= TRIE_STRIDE; \
+			if (!node) \
+				break; \
+			u32 found = name##_step(node, rest); \
+			if (!(found & IS_NODE)) { \
+				if (found) \
+					number = found; \
+				after |= found; \
+				break; \
 			} \
-			if (number) { \
-				volatile u64 *value = bpf_map_lookup_elem(&name##_values, &number); \
-				if (!value) \
-					return 0; \
-				for (u32 k = 0; k < value_words; k++) { \
-					((u64 *)out)[k] = value[k]; \
-					after |= ((u64 *)out)[k]; \
-				} \
-			} \
-			ZERO_AFTER(after); \
-			if (*(volatile u64 *)((u8 *)word + after) == seen) \
-				return number != 0; \
+			node = found & ~IS_NODE; \
+			rest = rest << TRIE_STRIDE | more >> (64 - TRIE_STRIDE); \
+			more <<= TRIE_STRIDE; \
 		} \
-		return 0; \
-	}
+		if (number) { \
+			volatile u64 *value = bpf_map_lookup_elem(&name##_values, &number); \
+			if (!value) \
+				return 0; \
+			for (u32 k = 0; k < value_words; k++) { \
+				((u64 *)out)[k] = value[k]; \
+				after |= ((u64 *)out)[k]; \
+			} \
+		} \
+		ZERO_AFTER(after); \
+		return *(volatile u64 *)((u8 *)word + after) != seen ? -1 : number != 0; \
+	} \
+	DEFINE_AGAIN(name)
 
 #endif

@@ -11,13 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
+from rackplane.compiler.backend.bucketplan import plan_buckets
 from rackplane.compiler.backend.trieplan import LINE_BYTES, plan_trie
 from rackplane.compiler.bundle import Bundle
 from rackplane.compiler.manifest import TableKind, TableLayout
+from rackplane.switch.buckets import bucket_table
 from rackplane.switch.entries import Entry
-from rackplane.switch.libbpf import MapInfo
+from rackplane.switch.libbpf import MapInfo, MapType
 from rackplane.switch.maps import BpfMap
-from rackplane.switch.trie import Trie
+from rackplane.switch.shared import SharedTable
+from rackplane.switch.trie import trie_table
 
 BPF_PROG_TEST_RUN = 10
 XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT = 1, 2, 3, 4
@@ -69,7 +72,7 @@ class Loaded:
         self.manifest = bundle.manifest
         self.lib = _library()
         self._messages: list[str] = []
-        self._tries: dict[str, Trie] = {}
+        self._shared: dict[str, SharedTable] = {}
         self.log = ctypes.create_string_buffer(1 << 24)
         code = ctypes.create_string_buffer(bundle.object, len(bundle.object))
         self.object = self.lib.bpf_object__open_mem(code, len(bundle.object), None)
@@ -143,30 +146,45 @@ class Loaded:
     def insert(self, table: str, matches: list[tuple[int, int]], action: str, **params: int) -> None:
         """Add an entry; matches as in ConstEntry, in the layout's key order. One mask group per entry."""
         layout = self.table(table)
-        value = _value(layout, action, params)
-        if layout.kind is TableKind.HASH:
-            self.update(layout.map, _key(layout, matches), value)
-        elif layout.kind is TableKind.LPM:
-            bits = 8 * (layout.key_size - layout.keys[-1].size)
-            last = layout.keys[-1]
-            bits += 8 * last.size - last.width + matches[-1][1]
-            self._insert_prefix(layout, struct.pack("=I", bits) + _key(layout, matches), value)
+        key, value = _identity(layout, matches), _value(layout, action, params)
+        if layout.buckets is not None or layout.trie is not None:
+            shared = self._share(layout)
+            shared.put(key, Entry(b"", value, 0))
+            shared.flush()
+        elif layout.kind in (TableKind.HASH, TableKind.LPM):
+            self.update(layout.map, key, value)
         else:
             raise NotImplementedError(layout.kind)
 
-    def _insert_prefix(self, layout: TableLayout, key: bytes, value: bytes) -> None:
-        if layout.trie is None:
-            self.update(layout.map, key, value)
-            return
-        if layout.name not in self._tries:
-            plan = plan_trie(layout.key_size, layout.value_size, layout.size)
+    def remove(self, table: str, matches: list[tuple[int, int]]) -> None:
+        """Take an entry out of a table in shared memory."""
+        layout = self.table(table)
+        shared = self._share(layout)
+        shared.remove(_identity(layout, matches), Entry(b"", b"", 0))
+        shared.flush()
+
+    def _share(self, layout: TableLayout) -> SharedTable:
+        if layout.name not in self._shared:
+            self._shared[layout.name] = self._map_shared(layout)
+        return self._shared[layout.name]
+
+    def _map_shared(self, layout: TableLayout) -> SharedTable:
+        buckets, trie = layout.buckets, layout.trie
+        if buckets is not None:
+            plan = plan_buckets(layout.key_size, layout.entry_size, layout.size)
             assert plan is not None
-            sizes = ((layout.map, LINE_BYTES, plan.lines), (layout.trie.values, layout.value_size, plan.values))
-            maps = (BpfMap(MapInfo(name, 2, 4, size, count), self.map_fd(name)) for name, size, count in sizes)
-            self._tries[layout.name] = Trie(layout, *maps)
-        trie = self._tries[layout.name]
-        trie.put(key.ljust(4 + -(-layout.key_size // 4) * 4, b"\0"), Entry(b"", value, 0))
-        trie.flush()
+            make, sizes = bucket_table, ((layout.map, plan.line_bytes, plan.lines), (buckets.values, plan.values))
+        else:
+            assert trie is not None
+            trie_plan = plan_trie(layout.key_size, layout.entry_size, layout.size)
+            assert trie_plan is not None
+            make, sizes = trie_table, ((layout.map, LINE_BYTES, trie_plan.lines), (trie.values, trie_plan.values))
+        (lines, line_bytes, count), (values, value_count) = sizes
+        return make(
+            layout,
+            BpfMap(MapInfo(lines, MapType.ARRAY, 4, line_bytes, count), self.map_fd(lines)),
+            BpfMap(MapInfo(values, MapType.ARRAY, 4, layout.entry_size, value_count), self.map_fd(values)),
+        )
 
     def insert_group(
         self, table: str, mask: list[int], entries: list[tuple[int, list[int], str, dict[str, int]]]
@@ -225,6 +243,17 @@ def _key(layout: TableLayout, matches: list[tuple[int, int]]) -> bytes:
     for field, (value, _) in zip(layout.keys, matches, strict=True):
         key[field.offset : field.offset + field.size] = value.to_bytes(field.size, "big")
     return bytes(key)
+
+
+def _identity(layout: TableLayout, matches: list[tuple[int, int]]) -> bytes:
+    """An entry's key in the kernel; of an LPM table with the prefix's length in front."""
+    key = _key(layout, matches)
+    if layout.kind is not TableKind.LPM:
+        return key
+    last = layout.keys[-1]
+    bits = 8 * layout.key_size - last.width + matches[-1][1]
+    padding = -layout.key_size % 4 if layout.trie else 0
+    return struct.pack("=I", bits) + key + bytes(padding)
 
 
 def _value(layout: TableLayout, action: str, params: dict[str, int]) -> bytes:

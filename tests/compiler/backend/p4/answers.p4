@@ -1,6 +1,10 @@
-/* One table with a prefix of WIDTH bits behind an exact field; the answer is written into the packet. */
+/* One table with a key of WIDTH bits, which is a prefix or exact; the answer is written into the packet. */
 #include <core.p4>
 #include <v1model.p4>
+
+#ifndef KIND
+#define KIND lpm
+#endif
 
 header probe_t {
     bit<16> tag;
@@ -31,12 +35,12 @@ control I(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t 
         hdr.probe.answer = 0;
     }
 
-    table prefixes {
+    table answers {
         key = {
 #ifdef TAGGED
             hdr.probe.tag : exact;
 #endif
-            hdr.probe.key : lpm;
+            hdr.probe.key : KIND;
         }
         actions = { say; nothing; }
         default_action = nothing();
@@ -44,7 +48,7 @@ control I(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t 
     }
 
     apply {
-        prefixes.apply();
+        answers.apply();
         std.egress_spec = 1;
     }
 }
