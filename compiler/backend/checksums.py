@@ -5,7 +5,7 @@ The fields make one bit string, zero-padded at its end. Fields of invalid header
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -29,6 +29,7 @@ class Algorithm(IntEnum):
     XOR16 = 7
 
 
+MAX_RAGGED = 3
 _CRC = {
     Algorithm.CRC32: "crc32",
     Algorithm.CRC32_CUSTOM: "crc32",
@@ -97,19 +98,48 @@ def _joined(leaves: list[Leaf]) -> list[Leaf]:
     return out
 
 
-def groups(fx: Fx, data: tuple[ir.Expr, ...], unit: int) -> list[Group]:
-    """The fields in groups of whole units; a header's fields that do not fill units are in whether valid or not."""
+@dataclass(frozen=True)
+class Data:
+    """The fields of a string. The headers in `present` are known to be valid."""
+
+    fields: tuple[ir.Expr, ...]
+    present: frozenset[ir.Expr] = frozenset()
+
+    def owner(self, e: ir.Expr) -> ir.Expr | None:
+        """The header that a field belongs to, if its validity is not known."""
+        found = _owner(e)
+        return None if found in self.present else found
+
+    def split(self, header: ir.Expr) -> tuple[Data, Data]:
+        """The data when a header is valid, and when it is not."""
+        rest = tuple(e for e in self.fields if _owner(e) != header)
+        return Data(self.fields, self.present | {header}), Data(rest, self.present)
+
+    def ragged(self, unit: int) -> ir.Expr | None:
+        """A header whose fields, when it is not valid, leave the others at other places within units."""
+        width = 0
+        owner: ir.Expr | None = None
+        for e in self.fields:
+            mine = self.owner(e)
+            if mine != owner and width % unit:
+                return owner or mine
+            varbit = isinstance(e.type, ir.Varbit)
+            owner = None if varbit else mine
+            width = 0 if varbit else width + width_of(e)
+        return None
+
+
+def groups(fx: Fx, data: Data, unit: int) -> list[Group]:
+    """The fields in groups of whole units, each in or out of the string as a whole; `data` has no ragged header."""
     found: list[Group] = []
     owner: ir.Expr | None = None
-    for e in data:
-        mine = _owner(e)
+    for e in data.fields:
+        mine = data.owner(e)
         if isinstance(e.type, ir.Varbit):
             found.append(_varbit(fx, e, e.type, mine))
             owner = None
             continue
         if found and not found[-1].varbit and (found[-1].width % unit or mine == owner):
-            if mine != owner:
-                found[-1].guard = ""
             found[-1].leaves.append(_leaf(fx, e))
         else:
             found.append(Group([_leaf(fx, e)], valid(fx, mine) if mine is not None else ""))
@@ -189,7 +219,7 @@ def _sum_piece(leaf: Leaf, start: int, width: int, low: int) -> Iterator[str]:
         end -= take
 
 
-def _csum16(fx: Fx, data: tuple[ir.Expr, ...], with_payload: bool) -> str:
+def _csum16(fx: Fx, data: Data, with_payload: bool) -> str:
     total = fx.out.fresh("sum")
     fx.out.line(f"u64 {total} = 0;")
     found = groups(fx, data, 16)
@@ -204,7 +234,7 @@ def _csum16(fx: Fx, data: tuple[ir.Expr, ...], with_payload: bool) -> str:
     return fx.out.temp("u32", f"~csum_fold({total}) & 0xffff")
 
 
-def _crc(fx: Fx, name: str, data: tuple[ir.Expr, ...]) -> str:
+def _crc(fx: Fx, name: str, data: Data) -> str:
     fx.facts.features.add(name)
     state = fx.out.fresh("crc")
     start, end = ("0xffffffffu", "^ 0xffffffffu") if name == "crc32" else ("0", "")
@@ -218,7 +248,7 @@ def _crc(fx: Fx, name: str, data: tuple[ir.Expr, ...]) -> str:
     return fx.out.temp("u32", f"{state} {end}")
 
 
-def _xor16(fx: Fx, data: tuple[ir.Expr, ...]) -> str:
+def _xor16(fx: Fx, data: Data) -> str:
     total = fx.out.fresh("xor")
     fx.out.line(f"u32 {total} = 0;")
     for group in groups(fx, data, 16):
@@ -227,7 +257,7 @@ def _xor16(fx: Fx, data: tuple[ir.Expr, ...]) -> str:
     return total
 
 
-def _identity(fx: Fx, data: tuple[ir.Expr, ...]) -> str:
+def _identity(fx: Fx, data: Data) -> str:
     """The first eight bytes, or all bytes when there are fewer, as one number."""
     total, count = fx.out.fresh("id"), fx.out.fresh("n")
     fx.out.line(f"u64 {total} = 0; u32 {count} = 0;")
@@ -247,23 +277,44 @@ def _algorithm(number: int) -> Algorithm:
         raise unsupported(f"hash algorithm number {number}") from e
 
 
-def hash_value(fx: Fx, number: int, data: tuple[ir.Expr, ...]) -> str:
+def hash_value(fx: Fx, number: int, fields: tuple[ir.Expr, ...]) -> str:
     """A C value with the whole hash of the fields."""
     algorithm = _algorithm(number)
     if algorithm in _CRC:
-        return _crc(fx, _CRC[algorithm], data)
+        return _by_validity(fx, Data(fields), 8, lambda data: _crc(fx, _CRC[algorithm], data))
     if algorithm is Algorithm.CSUM16:
-        return _csum16(fx, data, False)
+        return _by_validity(fx, Data(fields), 16, lambda data: _csum16(fx, data, False))
     if algorithm is Algorithm.XOR16:
-        return _xor16(fx, data)
+        return _by_validity(fx, Data(fields), 16, lambda data: _xor16(fx, data))
     if algorithm is Algorithm.IDENTITY:
-        return _identity(fx, data)
+        return _by_validity(fx, Data(fields), 8, lambda data: _identity(fx, data))
     return "bpf_get_prandom_u32()"
 
 
-def value(fx: Fx, number: int, data: tuple[ir.Expr, ...], with_payload: bool) -> str:
+def value(fx: Fx, number: int, fields: tuple[ir.Expr, ...], with_payload: bool) -> str:
     """A C value with the checksum of the fields, and of the payload when asked for."""
     algorithm = _algorithm(number)
-    if with_payload and algorithm is not Algorithm.CSUM16:
+    if not with_payload:
+        return hash_value(fx, number, fields)
+    if algorithm is not Algorithm.CSUM16:
         raise unsupported(f"{algorithm.name.lower()} over the payload")
-    return _csum16(fx, data, with_payload) if with_payload else hash_value(fx, number, data)
+    return _by_validity(fx, Data(fields), 16, lambda data: _csum16(fx, data, True))
+
+
+def _by_validity(fx: Fx, data: Data, unit: int, compute: Callable[[Data], str], depth: int = 0) -> str:
+    """Compute a hash, in a branch of its own for each header whose validity shifts the bits of others."""
+    header = data.ragged(unit)
+    if header is None:
+        return compute(data)
+    if depth == MAX_RAGGED:
+        raise unsupported(f"a hash over more than {MAX_RAGGED} headers whose fields do not fill {unit} bits")
+    total, out = fx.out.fresh("hashed"), fx.out
+    with_it, without = data.split(header)
+    out.line(f"u64 {total};")
+    with out.block(f"if ({valid(fx, header)})", "} else {"):
+        out.line(f"{total} = {_by_validity(fx, with_it, unit, compute, depth + 1)};")
+    out.indent += 1
+    out.line(f"{total} = {_by_validity(fx, without, unit, compute, depth + 1)};")
+    out.indent -= 1
+    out.line("}")
+    return total

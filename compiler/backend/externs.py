@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rackplane.compiler import ir
 from rackplane.compiler.backend import checksums, digests, meters
-from rackplane.compiler.backend.access import equal, is_wide, number, value_type
+from rackplane.compiler.backend.access import WORD, equal, is_wide, number, part, value_type
 from rackplane.compiler.backend.context import Fx, unsupported
 from rackplane.compiler.backend.exprs import condition, expr, named, widened, width_of
 from rackplane.compiler.backend.paths import list_number
@@ -167,22 +167,23 @@ def _truncate(fx: Fx, call: Call) -> None:
     fx.out.line(f"shorten(&phv->path, {expr(fx, call.one(0))});")
 
 
+def _low_word(fx: Fx, e: ir.Expr) -> str:
+    """The low 64 bits of a number, which is what BMv2 takes of bounds."""
+    return part(named(fx, e), width_of(e), 0, WORD) if is_wide(width_of(e)) else expr(fx, e)
+
+
 def _random(fx: Fx, call: Call) -> None:
+    """A lower bound above the upper one leaves the result as it is (BMv2)."""
     width = width_of(call.one(0))
-    if width > 64:
-        raise unsupported(f"random numbers of {width} bits")
-    low, high = expr(fx, call.one(1)), expr(fx, call.one(2))
-    _store(fx, call.one(0), widened(f"random_between({low}, {high})", width))
+    low, high = (fx.out.temp("u64", _low_word(fx, call.one(n))) for n in (1, 2))
+    with fx.out.block(f"if ({low} <= {high})"):
+        _store(fx, call.one(0), widened(f"random_between({low}, {high})", width))
 
 
 def _hash(fx: Fx, call: Call) -> None:
-    target = call.one(0)
-    width = width_of(target)
     value = checksums.hash_value(fx, call.constant(1), call.many(3))
-    base, limit = expr(fx, call.one(2)), expr(fx, call.one(4))
-    if max(width_of(call.one(2)), width_of(call.one(4))) > 64:
-        raise unsupported("a hash with a base or a maximum of more than 64 bits")
-    _store(fx, target, widened(f"hash_between({value}, {base}, {limit})", width))
+    base, limit = _low_word(fx, call.one(2)), _low_word(fx, call.one(4))
+    _store(fx, call.one(0), widened(f"hash_between({value}, {base}, {limit})", width_of(call.one(0))))
 
 
 def _verify_checksum(fx: Fx, call: Call) -> None:

@@ -23,7 +23,7 @@ INLINE u64 random_between(u64 low, u64 high)
 	u64 bits = ((u64)bpf_get_prandom_u32() << 32) | bpf_get_prandom_u32();
 	u64 span = high - low + 1;
 
-	return high < low ? low : low + (span ? bits % span : bits);
+	return low + (span ? bits % span : bits);
 }
 
 #ifdef NEED_CRC32

@@ -1,0 +1,66 @@
+"""hash() with every algorithm and random(), against a model of BMv2's."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+import pytest
+from hash_model import ALGORITHMS, MORE, WIDTHS, Frame, decode
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from program_lab import Lab
+
+pytestmark = pytest.mark.root
+
+WORD = (1 << 64) - 1
+RANDOM, WIDE_RANDOM, WIDE_HASH = 8, 9, 7
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab("hashes") as lab:
+        yield lab
+
+
+def fields(**given_: int) -> dict[str, int]:
+    return {"type": 0, "src": 0x0102_0304_0506, **given_}
+
+
+def sent(lab: Lab, frame: Frame) -> bytes:
+    out = lab.run(frame.encode())
+    assert out is not None
+    return out
+
+
+numbers = {name: st.integers(0, (1 << width) - 1) for name, width in (WIDTHS | MORE).items()}
+frames = st.fixed_dictionaries(
+    {name: numbers[name] for name in ("a", "b", "c", "d", "e", "f", "src")}
+    | {"type": st.sampled_from([0, 1]), "base": st.sampled_from([0, 7, WORD]), "pick": st.integers(0, 6)}
+    | {"limit": st.sampled_from([0, 1, 10, 1 << 16, 1 << 32, WORD])}
+).map(Frame)
+
+
+@settings(max_examples=400, deadline=None)
+@given(frames)
+def test_hashes_are_those_of_bmv2(lab: Lab, frame: Frame) -> None:
+    value = ALGORITHMS[frame.fields["pick"]](frame.hashed())
+    wanted = frame.fields["base"] + value % (frame.fields["limit"] or 1)
+    assert decode(sent(lab, frame), "result") == wanted & WORD
+
+
+def test_of_wide_bounds_the_low_word_counts(lab: Lab) -> None:
+    frame = Frame(fields(pick=WIDE_HASH))
+    value = zlib.crc32(frame.fields["src"].to_bytes(6, "big"))
+    assert decode(sent(lab, frame), "wide") == 5 + value % 0xFFFF
+
+
+@pytest.mark.parametrize(("pick", "name"), [(RANDOM, "result"), (WIDE_RANDOM, "wide")])
+def test_random_numbers_are_within_their_bounds(lab: Lab, pick: int, name: str) -> None:
+    few = {decode(sent(lab, Frame(fields(pick=pick, base=5, limit=8))), name) for _ in range(300)}
+    assert few == {5, 6, 7, 8}
+    whole = {decode(sent(lab, Frame(fields(pick=pick, base=0, limit=WORD))), name) for _ in range(64)}
+    assert len(whole) == 64
+    assert decode(sent(lab, Frame(fields(pick=pick, base=9, limit=9))), name) == 9
+    untouched = Frame(fields(pick=pick, base=9, limit=8, result=77, wide=77))
+    assert decode(sent(lab, untouched), name) == 77
