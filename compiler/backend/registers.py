@@ -5,7 +5,7 @@ The switch runs it by BPF_PROG_TEST_RUN on a frame that is a request; it is atta
 
 from __future__ import annotations
 
-from rackplane.compiler.backend.access import is_wide, storage_type, words
+from rackplane.compiler.backend.access import words
 from rackplane.compiler.backend.atomicity import Lock, Spans
 from rackplane.compiler.backend.context import Facts
 from rackplane.compiler.backend.ctext import CWriter
@@ -36,9 +36,7 @@ def write(facts: Facts, out: CWriter, spans: Spans) -> None:
             with out.block("switch (request.which)"):
                 for position, (name, register) in enumerate(facts.pipeline.registers.items()):
                     if name in spans.guarded:
-                        width, size = register.type.width, max(1, register.size)
-                        macro = "WIDE_REGISTER" if is_wide(width) else "REGISTER"
-                        out.line(f"case {position}: {macro}(r{position}, {storage_type(width)}, {size}); break;")
+                        out.line(f"case {position}: REGISTER(r{position}, {max(1, register.size)}); break;")
             out.line(f"RELEASE_{kind.name}_LOCK();")
         out.line("frame = (void *)(long)ctx->data;")
         out.line("if ((u8 *)(frame + 1) > (u8 *)(long)ctx->data_end) return XDP_ABORTED;")

@@ -5,7 +5,8 @@
 /* As many elements as one request may write: the lock is held that long. */
 #define REGISTER_BATCH 64
 
-#define REGISTER(array, type, size) \
+/* Elements of up to 64 bits are stored at once: packets that only read one take no lock. */
+#define REGISTER(array, size) \
 	_Pragma("clang loop unroll(disable)") for (u32 n = 0; n < REGISTER_BATCH; n++) \
 	{ \
 		u64 at = (u64)request.first + n; \
@@ -13,22 +14,9 @@
 		if (n >= request.count || at >= (size)) \
 			break; \
 		if (request.write) \
-			array[at] = (type)request.value[0]; \
+			array[at] = *(__typeof__(array[at]) *)request.value; \
 		else \
-			request.value[0] = array[at]; \
-	}
-
-#define WIDE_REGISTER(array, type, size) \
-	_Pragma("clang loop unroll(disable)") for (u32 n = 0; n < REGISTER_BATCH; n++) \
-	{ \
-		u64 at = (u64)request.first + n; \
-		OPAQUE(at); \
-		if (n >= request.count || at >= (size)) \
-			break; \
-		if (request.write) \
-			array[at] = *(type *)request.value; \
-		else \
-			*(type *)request.value = array[at]; \
+			*(__typeof__(array[at]) *)request.value = array[at]; \
 	}
 
 #endif
