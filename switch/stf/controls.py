@@ -44,6 +44,10 @@ class Controls:
             action(self, command)
         except IndexError as e:
             raise StfError(command.line, f"{command.verb} needs more arguments") from e
+        except StfError:
+            raise
+        except (ValueError, OverflowError) as e:
+            raise StfError(command.line, f"{command.verb} has a number that P4Runtime has no room for: {e}") from e
 
     def create_group(self, command: Control) -> None:
         """mc_mgrp_create GROUP."""
@@ -58,7 +62,7 @@ class Controls:
     def associate(self, command: Control) -> None:
         """mc_node_associate GROUP HANDLE."""
         group, handle = _number(command, 0), _number(command, 1)
-        if group not in self._groups or handle >= len(self._nodes):
+        if group not in self._groups or not 0 <= handle < len(self._nodes):
             raise StfError(command.line, f"there is no group {group} or no node {handle}")
         before = list(self._groups[group])
         self._groups[group].append(self._nodes[handle])

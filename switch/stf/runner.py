@@ -27,6 +27,7 @@ from rackplane.switch.stf.script import (
     SetDefault,
     StfError,
     Wait,
+    parse_port,
     parse_script,
 )
 from rackplane.switch.stf.testbed import MIN_FRAME, Testbed
@@ -112,9 +113,9 @@ def _ports(commands: Sequence[Command]) -> Iterator[int]:
         if isinstance(command, Send | Expect):
             yield command.port
         elif isinstance(command, Control) and command.verb == "mc_node_create":
-            yield from (int(port, 0) for port in command.arguments[1:] if port.isdigit())
+            yield from (parse_port(port, command.line) for port in command.arguments[1:])
         elif isinstance(command, Control) and command.verb == "mirroring_add":
-            yield from (int(port, 0) for port in command.arguments[1:2] if port.isdigit())
+            yield from (parse_port(port, command.line) for port in command.arguments[1:2])
 
 
 @dataclass

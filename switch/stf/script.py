@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 MAX_SCRIPT_BYTES = 4 << 20
 MAX_PACKET_BYTES = 16 << 10
+MAX_PORT = 511
 
 
 class StfError(ValueError):
@@ -149,6 +150,14 @@ def parse_script(text: str) -> list[Command]:
     return commands
 
 
+def parse_port(text: str, line: int) -> int:
+    """A number that a port of v1model can have."""
+    port = parse_number(text, line)
+    if not 0 <= port <= MAX_PORT:
+        raise StfError(line, f"a switch has no port {text}: ports are 0 to {MAX_PORT}")
+    return port
+
+
 def parse_number(text: str, line: int) -> int:
     """A decimal, 0x, 0o or 0b number."""
     try:
@@ -178,7 +187,7 @@ def _parse_send(number: int, rest: str) -> Send:
         raise StfError(number, f"the packet has {len(digits)} hex digits; a byte needs two")
     if len(digits) > 2 * MAX_PACKET_BYTES:
         raise StfError(number, f"the packet has {len(digits) // 2} bytes; at most {MAX_PACKET_BYTES} are sent")
-    return Send(number, parse_number(port, number), bytes.fromhex(digits))
+    return Send(number, parse_port(port, number), bytes.fromhex(digits))
 
 
 def _parse_expect(number: int, rest: str) -> Expect:
@@ -188,7 +197,7 @@ def _parse_expect(number: int, rest: str) -> Expect:
     pattern = pattern.removesuffix("$")
     if re.search(r"[^0-9A-F*]", pattern):
         raise StfError(number, "an expected packet is written in hex digits and '*', with '$' at its end")
-    return Expect(number, parse_number(port, number), pattern if data.strip() else None, exact)
+    return Expect(number, parse_port(port, number), pattern if data.strip() else None, exact)
 
 
 def _parse_action(number: int, text: str) -> ActionCall:

@@ -47,6 +47,8 @@ LINES: list[tuple[str, Command]] = [
 ]
 
 BAD_LINES = [
+    ("packet 512 00", "a switch has no port 512: ports are 0 to 511"),
+    ("expect -1 00", "a switch has no port -1"),
     ("packet 0 0", "the packet has 1 hex digits"),
     ("packet 0 zz", "hex digits"),
     ("packet x 00", "'x' is not a number"),
