@@ -160,7 +160,8 @@ def _register(described: Described, position: int, register: ir.Register, locked
 
 def _counters(described: Described) -> list[CounterLayout]:
     out = []
-    direct = {p.table.direct_counter: p for p in described.plans.values() if p.table.direct_counter}
+    # A table without keys has no entries, so its direct counter has no cells.
+    direct = {p.table.direct_counter: p for p in described.plans.values() if p.counter_map}
     for n, (key, counter) in enumerate(described.pipeline.counters.items()):
         unit = counter.unit.name.lower()
         if counter.table is None:
