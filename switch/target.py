@@ -76,7 +76,7 @@ class SwitchProcess:
         self.log = setup.state_dir / "switch.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, patience: float = 15.0) -> None:
+    def start(self, patience: float = 60.0) -> None:
         """Start it and wait until it serves; raise SwitchError with the end of its log when it does not."""
         for interface in self.setup.ports.values():
             links.index_of(interface)

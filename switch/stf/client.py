@@ -15,7 +15,7 @@ from rackplane.switch.errors import SwitchError
 T = TypeVar("T")
 Atomicity: TypeAlias = p4r.WriteRequest.Atomicity.ValueType
 
-_TIMEOUT_S = 20.0
+_TIMEOUT_S = 60.0
 _DETAILS_KEY = "grpc-status-details-bin"
 
 
