@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rackplane.compiler.frontend import ast, types
+from rackplane.compiler.frontend.arguments import Bound, arranged, has_varbit, misfit, size_in_bits
 from rackplane.compiler.frontend.check_members import SIZE_METHODS, MemberChecker
 from rackplane.compiler.frontend.inference import unify
 from rackplane.compiler.frontend.types import Bindings, Direction, Signature, Type
 from rackplane.compiler.ir import Span
-
-Bound = list[ast.Expression | None]
 
 
 class CallChecker(MemberChecker):
@@ -153,7 +152,7 @@ class CallChecker(MemberChecker):
     def _size(self, e: ast.Call, owner: Type, name: str) -> Type:
         if e.arguments:
             return self._fail(f"'{name}' takes no arguments", e.span)
-        size = _size_in_bits(owner, name.startswith("max"))
+        size = size_in_bits(owner, name.startswith("max"))
         e.resolved = ast.Resolved("size", name)
         if size is None:
             if types.is_generic(owner):
@@ -188,7 +187,7 @@ class CallChecker(MemberChecker):
         """extract and lookahead take what has a layout in the packet (spec 1.2.5, section 13.8)."""
         if resolved.name == "lookahead":
             t = resolved.result
-            if not types.is_generic(t) and (types.bit_width(t) is None or _has_varbit(t)):
+            if not types.is_generic(t) and (types.bit_width(t) is None or has_varbit(t)):
                 self._error(f"'lookahead' reads types of a fixed width, not {t}", e.span)
         if resolved.name != "extract":
             return
@@ -197,9 +196,9 @@ class CallChecker(MemberChecker):
             return
         if not types.is_header(t):
             self._error(f"'extract' fills a header, not {t}", e.span)
-        elif len(resolved.parameters) == 1 and _has_varbit(t):
+        elif len(resolved.parameters) == 1 and has_varbit(t):
             self._error(f"{t} has a varbit field: give its size in bits as second argument", e.span)
-        elif len(resolved.parameters) == 2 and not _has_varbit(t):
+        elif len(resolved.parameters) == 2 and not has_varbit(t):
             self._error(f"{t} has no varbit field: 'extract' takes one argument here", e.span)
 
     def _apply_block(self, e: ast.Call, owner: types.Block, receiver: ast.Expression) -> Type:
@@ -285,11 +284,11 @@ class CallChecker(MemberChecker):
     def _choose(
         self, what: str, signatures: Sequence[Signature], arguments: list[ast.Argument], span: Span
     ) -> Signature | None:
-        fitting = [s for s in signatures if not _misfit(s, arguments)]
+        fitting = [s for s in signatures if not misfit(s, arguments)]
         if len(fitting) == 1:
             return fitting[0]
         if len(signatures) == 1:
-            self._error(f"{what}: {_misfit(signatures[0], arguments)}", span)
+            self._error(f"{what}: {misfit(signatures[0], arguments)}", span)
         elif not fitting:
             self._error(f"no {what} takes these {len(arguments)} argument(s)", span)
         else:
@@ -318,11 +317,11 @@ class CallChecker(MemberChecker):
     def _bind(self, e: ast.Call, signature: Signature) -> Bound | None:
         for argument in e.arguments:
             self._expression(argument.expression)
-        problem = _misfit(signature, e.arguments)
+        problem = misfit(signature, e.arguments)
         if problem:
             self._error(f"'{signature.name}': {problem}", e.span)
             return None
-        return _arranged(signature, e.arguments)
+        return arranged(signature, e.arguments)
 
     def _infer(self, e: ast.Call, signature: Signature, bound: Bound) -> Bindings | None:
         variables = signature.type_parameters
@@ -447,68 +446,3 @@ def _specialized(signature: Signature, bindings: Bindings) -> Signature:
 def _has_abstract(made: types.Extern) -> bool:
     declaration = made.declaration
     return isinstance(declaration, ast.ExternDeclaration) and any(m.abstract for m in declaration.methods)
-
-
-def _has_default(parameter: types.Parameter) -> bool:
-    declaration = parameter.declaration
-    has_value = isinstance(declaration, ast.Parameter) and declaration.default is not None
-    return parameter.optional or has_value
-
-
-def _misfit(signature: Signature, arguments: list[ast.Argument]) -> str:
-    """Why the arguments do not fit by number and name; empty when they do."""
-    parameters = signature.parameters
-    named = [a.name for a in arguments if a.name is not None]
-    if named and len(named) != len(arguments):
-        return "either all arguments have names or none"
-    names = [p.name for p in parameters]
-    for name in named:
-        if name not in names:
-            return f"there is no parameter '{name}'"
-        if named.count(name) > 1:
-            return f"'{name}' is given twice"
-    if not named and len(arguments) > len(parameters):
-        return f"{len(parameters)} argument(s) are wanted, not {len(arguments)}"
-    given = set(named) if named else set(names[: len(arguments)])
-    missing = [p.name for p in parameters if p.name not in given and not _has_default(p)]
-    if missing:
-        return f"there is no argument for {', '.join(repr(m) for m in missing)}"
-    return ""
-
-
-def _has_varbit(t: Type) -> bool:
-    t = types.underlying(t)
-    if isinstance(t, types.Composite):
-        return any(_has_varbit(m.type) for m in t.members)
-    return isinstance(t, types.Varbit) or (isinstance(t, types.Stack) and _has_varbit(t.element))
-
-
-def _arranged(signature: Signature, arguments: list[ast.Argument]) -> Bound:
-    by_name = {a.name: a.expression for a in arguments if a.name is not None}
-    if by_name:
-        return [by_name.get(p.name) for p in signature.parameters]
-    positional: Bound = [a.expression for a in arguments]
-    return positional + [None] * (len(signature.parameters) - len(positional))
-
-
-def _size_in_bits(t: Type, largest: bool) -> int | None:
-    """minSizeInBits or maxSizeInBits (spec 1.2.5, section 9)."""
-    t = types.underlying(t)
-    if isinstance(t, types.Varbit):
-        return t.width if largest else 0
-    if isinstance(t, types.Bits | types.SerEnum) or t == types.BOOL:
-        return types.bit_width(t)
-    inner: list[Type] | None = None
-    if isinstance(t, types.Stack):
-        inner = [t.element] * t.size
-    elif isinstance(t, types.Tuple):
-        inner = list(t.items)
-    elif isinstance(t, types.Composite):
-        inner = [m.type for m in t.members]
-    sizes = [_size_in_bits(i, largest) for i in inner or ()]
-    known = [s for s in sizes if s is not None]
-    if inner is None or len(known) != len(sizes):
-        return None
-    if types.is_union(t):
-        return max(known, default=0) if largest else min(known, default=0)
-    return sum(known)
