@@ -14,13 +14,14 @@ from rackplane.compiler.backend.tableplan import TablePlan
 from rackplane.compiler.bundle import Bundle
 from rackplane.compiler.errors import CompileErrors
 from rackplane.compiler.ids import assign_all
+from rackplane.compiler.kernel import has_may_goto
 
 
 def compile_pipeline(
     pipeline: ir.Pipeline, *, cache: Path | None = None, lead_bytes: int = 0
 ) -> tuple[Bundle, bool]:
     """Compile a pipeline; whether the cache had it. `lead_bytes` as in driver.compile_with_lead."""
-    limits = Limits(lead_bytes=lead_bytes)
+    limits = Limits(lead_bytes=lead_bytes, may_goto=has_may_goto())
     ids = assign_all(pipeline)
     plans = describe.plan(pipeline, ids)
     described = describe.Described(pipeline, plans, ids)

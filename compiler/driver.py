@@ -12,6 +12,7 @@ from rackplane.compiler import cache as caches
 from rackplane.compiler import clang
 from rackplane.compiler.bundle import SUFFIX, Bundle, BundleError
 from rackplane.compiler.errors import Diagnostic
+from rackplane.compiler.kernel import has_may_goto
 from rackplane.compiler.lexing import INCLUDE_DIR
 from rackplane.compiler.lexing.diagnostics import Diagnostics, TooManyErrors
 from rackplane.compiler.lexing.preprocessor import Preprocessor
@@ -109,7 +110,8 @@ def _entry(wanted: _Wanted, cache: Path) -> Path | None:
         return None
     text = "\n".join(f"{t.text}\t{t.file}:{t.line}:{t.column}" for t in tokens)
     tools = caches.fingerprint([Path(clang.find()).resolve()])
-    return cache / f"{caches.key(tools, str(wanted.path), str(wanted.lead_bytes), text)}{SUFFIX}"
+    key = caches.key(tools, str(has_may_goto()), str(wanted.path), str(wanted.lead_bytes), text)
+    return cache / f"{key}{SUFFIX}"
 
 
 def write_parts(bundle: Bundle, out_dir: Path, name: str) -> Path:

@@ -62,13 +62,15 @@ REASONS = (
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes of the maps that every program has, and the bytes in front of a packet that are no part of it."""
+    """Sizes of the maps that every program has, the bytes in front of a packet that are no part of it, and whether
+    the kernel has may_goto."""
 
     max_ifindex: int = 65536
     max_ports: int = 512
     max_groups: int = 4096
     max_replicas: int = 512
     lead_bytes: int = 0
+    may_goto: bool = True
 
     def macros(self) -> dict[str, int]:
         """The C macros."""
@@ -78,6 +80,7 @@ class Limits:
             "MAX_GROUPS": self.max_groups,
             "MAX_REPLICAS": self.max_replicas,
             "LEAD_BYTES": self.lead_bytes,
+            "HAVE_MAY_GOTO": int(self.may_goto),
             "MAX_SLOTS": SLOTS,
             "MAX_FANS": 2 * self.max_groups,
             "MAX_DEVICE_MAPS": 2 * self.max_groups + self.max_replicas,

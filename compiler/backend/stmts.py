@@ -117,8 +117,8 @@ class StatementWriter:
         fx.scopes[stmt.label] = label
         around, fx.iterations = fx.iterations, fx.iterations * max(stmt.bound, 1)
         short = fx.iterations <= _SIMULATED_ITERATIONS
-        head = f"u32 {count} = 0; {count} < {stmt.bound}; {count}++" if short else ";;"
-        with fx.out.block(f"for ({head})"):
+        test = f"{count} < {stmt.bound}" if short else f"LONG_LOOP({count}, {stmt.bound})"
+        with fx.out.block(f"for (u32 {count} = 0; {test}; {count}++)"):
             if not short:
                 fx.out.line(f"MAY_GOTO({label});")
             fx.out.line(f"if (!{condition(fx, stmt.condition)}) break;")

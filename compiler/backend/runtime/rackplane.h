@@ -14,12 +14,19 @@ typedef signed long long s64;
 #define SEC(name) __attribute__((section(name), used))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
-/* Leaves a loop that runs too long (8388608 times): the verifier follows it as a loop, not turn by turn (Linux 6.9). */
-#define MAY_GOTO(out) \
-	asm volatile goto("1: .byte 0xe5; .byte 0; .long ((%l0 - 1b - 8) / 8) & 0xffff; .short 0" : : : : out)
 #define memcpy __builtin_memcpy
 #define memset __builtin_memset
 #define NULL ((void *)0)
+
+/* A loop that may be long. Where there is may_goto, the verifier follows it as a loop and it is left after 8388608 turns. */
+#if HAVE_MAY_GOTO
+#define LONG_LOOP(count, bound) 1
+#define MAY_GOTO(out) \
+	asm volatile goto("1: .byte 0xe5; .byte 0; .long ((%l0 - 1b - 8) / 8) & 0xffff; .short 0" : : : : out)
+#else
+#define LONG_LOOP(count, bound) ((count) < (bound))
+#define MAY_GOTO(out)
+#endif
 
 /* Map definitions as libbpf reads them from BTF. */
 #define MAP_UINT(name, value) int(*name)[value]
