@@ -12,6 +12,7 @@ from rackplane.cli.output import json_option, print_json, reports, require_root,
 from rackplane.compiler.clang import ClangMissing
 from rackplane.compiler.errors import CompileErrors
 from rackplane.ebpf.errors import EbpfError
+from rackplane.experiments.machine import this_machine
 from rackplane.experiments.packet_fuzz.run import FuzzError, Outcome, fuzz
 from rackplane.experiments.switch_speed.errors import BenchError
 from rackplane.experiments.switch_speed.subjects import SUBJECTS
@@ -33,7 +34,8 @@ def fuzz_(programs: tuple[str, ...], packets: int, seed: int, as_json: bool) -> 
     require_root("fuzzing")
     outcomes = [_apart(name, packets, seed) for name in programs or sorted(SUBJECTS)]
     if as_json:
-        print_json([asdict(outcome) for outcome in outcomes])
+        machine = asdict(this_machine())
+        print_json({"machine": machine, "seed": seed, "outcomes": [asdict(outcome) for outcome in outcomes]})
         return
     for outcome in outcomes:
         shown = ", ".join(f"{n} {verdict}" for verdict, n in sorted(outcome.verdicts.items()))

@@ -102,7 +102,7 @@ def test_all_programs_stand_a_storm() -> None:
     arguments = ["fuzz", "--packets", "20000", "--seed", "11", "--json"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=250)
     assert done.returncode == 0, done.stderr
-    outcomes = {outcome["program"]: outcome for outcome in json.loads(done.stdout)}
+    outcomes = {outcome["program"]: outcome for outcome in json.loads(done.stdout)["outcomes"]}
     assert set(outcomes) == {"l2", "router", "mind"}
     for outcome in outcomes.values():
         assert sum(outcome["verdicts"].values()) + outcome["live"] == outcome["packets"] == 20_000
