@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from finsy.proto import p4i, p4r
@@ -63,6 +64,12 @@ class CompiledProgram(NamedProgram):
         self.config = name.encode()
         self.image = bundle.object
         self.manifest: Manifest = bundle.manifest
+
+
+@cache
+def compiled(name: str) -> CompiledProgram:
+    """A program of fixtures/, compiled once for all tests of a run."""
+    return CompiledProgram(name)
 
 
 def _match(field: p4i.MatchField, value: int | tuple[int, int]) -> p4r.FieldMatch:

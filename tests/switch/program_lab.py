@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import TracebackType
 
-from compiled_program import CompiledProgram
 from compiled_program import as_bytes as canonical
+from compiled_program import compiled
 from finsy.proto import p4i, p4r
 
 from rackplane.switch import libbpf, pipeline
@@ -27,7 +27,7 @@ class Lab:
     """One program. Every frame comes in on port 4."""
 
     def __init__(self, name: str, ports: dict[int, Port] | None = None) -> None:
-        program = CompiledProgram(name)
+        program = compiled(name)
         self.info = program.p4info
         self.pipeline = pipeline.load(program.image, program.manifest, self.info, Devices(ports or {}))
         self.writer = Writer(self.pipeline)

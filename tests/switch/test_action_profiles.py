@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 import switch_client as p4
-from compiled_program import CompiledProgram
+from compiled_program import compiled
 from finsy.proto import p4r
 from program_lab import Lab
 from selector_model import (
@@ -232,7 +232,7 @@ def test_members_of_ports_that_are_down_are_not_chosen(links: Links) -> None:
 
 def test_the_switch_is_told_of_links(switch: Running, links: Links) -> None:
     """Over gRPC, without anybody's help: traffic leaves a member when its port goes down, and comes back."""
-    program, client = CompiledProgram("selectors"), p4.Client(switch.address)
+    program, client = compiled("selectors"), p4.Client(switch.address)
     switch.programs[program.config] = (program.image, program.manifest)
     client.push(program.config, p4info=program.p4info)
     with Lab("selectors") as names:

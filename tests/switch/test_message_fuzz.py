@@ -17,7 +17,7 @@ from switch_hosts import serving
 
 pytestmark = pytest.mark.root
 
-PROGRAMS = ["learning", "restricted", "meters", "selectors"]
+PROGRAMS = ["learning", "restricted", "meters", "selectors", "value_sets"]
 SOUND = {
     grpc.StatusCode.UNKNOWN,
     grpc.StatusCode.NOT_FOUND,
