@@ -26,6 +26,12 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--rack", "rack_file", required=True, type=_FILE, help="The rack, as a topology wrote it.")
 @click.option("--listen", required=True, type=click.Path(path_type=Path), help="Socket file to serve at.")
 @click.option("--slots", default=DEFAULT_SLOTS, show_default=True, type=click.IntRange(1, 32768))
+@click.option(
+    "--epoch",
+    default=0.0,
+    type=click.FloatRange(0, 60),
+    help="Seconds between two rounds of region splitting; 0: none.",
+)
 @click.option("--verbose", is_flag=True, help="Log what is done.")
 def main(  # noqa: PLR0913, PLR0917  one argument per option
     address: str,
@@ -35,11 +41,12 @@ def main(  # noqa: PLR0913, PLR0917  one argument per option
     rack_file: Path,
     listen: Path,
     slots: int,
+    epoch: float,
     verbose: bool,
 ) -> None:
     """Program a rack's switch as MIND, and serve allocation, protection and statistics."""
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s")
-    settings = Settings(address, p4info, config, device_id, slots)
+    settings = Settings(address, p4info, config, device_id, slots, epoch=epoch)
     try:
         asyncio.run(_serve(settings, rack_file, listen))
     except (StartError, RackError, WriteError, ServiceError, OSError) as error:

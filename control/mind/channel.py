@@ -20,7 +20,7 @@ import finsy as fy
 from finsy.grpcutil import GRPCStatusCode
 
 from rackplane.control.mind.directory import Entry
-from rackplane.control.mind.entries import SLOTS
+from rackplane.control.mind.entries import FALSE_PAGES, SLOTS
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ TRIES = 8
 WINDOW = 64
 """Questions under way at once: fewer than a CPU port's queue holds."""
 QUEUE = 4096
+DIRECTORY_SLOTS = 32768
+"""Elements of the registers (p4src/include/sizes.p4)."""
 COOKIE_BYTES = 8
 PADDING = bytes(64)
 """Behind the cookie, so that no frame is shorter than Ethernet's least."""
@@ -88,13 +90,21 @@ class Notice:
     entry: Entry
 
 
+@dataclass(frozen=True)
+class Slot:
+    """What the switch keeps for a slot: the entry's 64 bits, and false invalidations since the program started."""
+
+    value: int
+    false_pages: int
+
+
 class DirectoryChannel:
     """Questions and answers by packet. Use as `async with`; one per switch."""
 
     def __init__(self, switch: fy.Switch, on_notice: Callable[[Notice], None]) -> None:
         self._switch = switch
         self._on_notice = on_notice
-        self._waiting: dict[int, asyncio.Future[int]] = {}
+        self._waiting: dict[int, asyncio.Future[Slot]] = {}
         self._cookies = itertools.count(1)
         self._window = asyncio.Semaphore(WINDOW)
         self._sending = asyncio.Lock()
@@ -117,10 +127,13 @@ class DirectoryChannel:
 
         Asked again after a lost answer, so a caller who sees `desired` come back has also succeeded.
         """
+        return (await self._ask(slot, expected, desired)).value
+
+    async def _ask(self, slot: int, expected: int, desired: int) -> Slot:
         cookie = next(self._cookies)
         payload = cookie.to_bytes(COOKIE_BYTES, "big") + PADDING
         question = Question(Operation.COMPARE_SWAP, payload, slot=slot, expected=expected, desired=desired)
-        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
         self._waiting[cookie] = answer
         try:
             async with self._window:
@@ -139,26 +152,39 @@ class DirectoryChannel:
 
     async def read_many(self, slots: Sequence[int]) -> list[Entry]:
         """The entries of many slots: one register read where the target has it."""
-        if self._bulk and len(slots) > WINDOW:
-            values = await self._read_register()
-            if values:
-                return [Entry.unpack(values[slot]) for slot in slots]
-            self._bulk = False
-        return await asyncio.gather(*(self.read(slot) for slot in slots))
+        values = await self._read_registers(SLOTS, slots)
+        if values is None:
+            return await asyncio.gather(*(self.read(slot) for slot in slots))
+        return [Entry.unpack(value) for value in values]
+
+    async def read_false_pages(self, slots: Sequence[int]) -> list[int]:
+        """The false invalidations of many slots, since the program started, modulo 2**32."""
+        values = await self._read_registers(FALSE_PAGES, slots)
+        if values is None:
+            return [slot.false_pages for slot in await asyncio.gather(*(self._ask(slot, 0, 0) for slot in slots))]
+        return values
 
     async def recall(self, va: int) -> None:
         """Ask the holders of the region of `va` to give it up; a Notice with RECALLED tells of the last one."""
         await self._send(Question(Operation.RECALL, PADDING, va=va))
 
-    async def _read_register(self) -> list[int]:
-        """All elements; none when the target cannot read registers."""
-        entities = cast("AsyncIterator[fy.P4RegisterEntry]", self._switch.read(fy.P4RegisterEntry(SLOTS)))
+    async def _read_registers(self, name: str, slots: Sequence[int]) -> list[int] | None:
+        """Elements of a register; None where a few questions are quicker, or the target cannot read registers."""
+        if not self._bulk or len(slots) <= WINDOW:
+            return None
+        if 2 * len(slots) > DIRECTORY_SLOTS:
+            entities = [fy.P4RegisterEntry(name)]
+        else:
+            entities = [fy.P4RegisterEntry(name, index=slot) for slot in slots]
+        found = cast("AsyncIterator[fy.P4RegisterEntry]", self._switch.read(entities))
         try:
-            return [int(cast(int, entity.data)) async for entity in entities]
+            values = {entity.index: int(cast(int, entity.data)) async for entity in found}
         except fy.P4ClientError as error:
             if error.code is GRPCStatusCode.UNIMPLEMENTED:
-                return []
-            raise ChannelError(f"reading the directory failed: {error.message}") from error
+                self._bulk = False
+                return None
+            raise ChannelError(f"reading {name} failed: {error.message}") from error
+        return [values[slot] for slot in slots]
 
     async def _send(self, question: Question) -> None:
         try:
@@ -180,6 +206,6 @@ class DirectoryChannel:
         if cause is Cause.COMPARE_SWAP:
             waiting = self._waiting.get(int.from_bytes(packet.payload[:COOKIE_BYTES], "big"))
             if waiting is not None and not waiting.done():
-                waiting.set_result(packet["entry"])
+                waiting.set_result(Slot(packet["entry"], packet["false_pages"]))
         else:
             self._on_notice(Notice(cause, packet["port"], packet["slot"], Entry.unpack(packet["entry"])))

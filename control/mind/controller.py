@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Coroutine
+from dataclasses import asdict, dataclass, field
 
 import finsy as fy
 
@@ -19,11 +19,14 @@ from rackplane.control.mind.api import Alloc, Free, ListRegions, NewDomain, Prot
 from rackplane.control.mind.channel import Cause, ChannelError, DirectoryChannel, Notice
 from rackplane.control.mind.directory import Entry, State
 from rackplane.control.mind.entries import MulticastGroup, grant_entries, rack_entries, region_entries
+from rackplane.control.mind.epochs import FalseInvalidations, Planner
 from rackplane.control.mind.prefixes import PAGE, Prefix
 from rackplane.control.mind.protection import MAX_DOMAIN, Change, Domain, Rights
 from rackplane.control.mind.rack import Rack
 from rackplane.control.mind.recall import Recalled, Recaller, RecallError
 from rackplane.control.mind.regions import OutOfSlotsError, Region, Regions
+from rackplane.control.mind.resizing import Resizer
+from rackplane.control.mind.splitting import Plan, Splitter
 from rackplane.control.p4runtime import Update, WriteError, write
 
 log = logging.getLogger(__name__)
@@ -39,11 +42,10 @@ FAILURES = (ControlError, OutOfMemoryError, OutOfSlotsError, WriteError, Channel
 
 @dataclass(frozen=True)
 class Allocation:
-    """A range that was given out. Direct ranges have no regions."""
+    """A range that was given out."""
 
     block: Prefix
     domain: int
-    regions: tuple[Region, ...]
 
 
 @dataclass
@@ -55,7 +57,10 @@ class Controller:
     channel: DirectoryChannel
     recaller: Recaller
     regions: Regions
+    epoch: float = 0.0
+    """Seconds between two looks at what to split and join; 0: never."""
     allocator: Allocator = field(init=False)
+    planner: Planner = field(init=False)
     domains: dict[int, Domain] = field(default_factory=dict)
     allocations: dict[int, Allocation] = field(default_factory=dict)
     abandoned: int = 0
@@ -67,6 +72,8 @@ class Controller:
     def __post_init__(self) -> None:
         """All memory is free."""
         self.allocator = Allocator.of(Blade(m.memory_id, m.base, m.capacity) for m in self.rack.memory)
+        counters = FalseInvalidations(self.channel)
+        self.planner = Planner(self.regions, counters, Splitter(self.regions.capacity), self._blocks)
 
     async def install(self) -> None:
         """Write the entries that the rack needs before its first range. Raises WriteError."""
@@ -74,6 +81,8 @@ class Controller:
         groups = [entry for entry in entries if isinstance(entry, MulticastGroup)]
         await write(self.switch, Update.INSERT, groups)
         await write(self.switch, Update.INSERT, (e for e in entries if not isinstance(e, MulticastGroup)))
+        if self.epoch:
+            self._start(self._epochs())
 
     async def close(self) -> None:
         """End what is under way."""
@@ -104,9 +113,12 @@ class Controller:
             self.recaller.notice(notice)
         elif notice.cause is Cause.RESET and notice.slot not in self._resetting:
             self._resetting.add(notice.slot)
-            task = asyncio.create_task(self._reset(notice))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(self._reset(notice))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _alloc(self, request: Alloc) -> dict[str, object]:
         block = self.allocator.allocate(request.size)
@@ -120,7 +132,7 @@ class Controller:
             await self._discard(regions)
             self.allocator.release(block.base)
             raise
-        self.allocations[block.base] = Allocation(block, request.domain, regions)
+        self.allocations[block.base] = Allocation(block, request.domain)
         region_size = regions[0].prefix.size if regions else 0
         return {"va": block.base, "size": block.size, "regions": len(regions), "region_size": region_size}
 
@@ -134,12 +146,12 @@ class Controller:
         self.regions.remove(regions)
 
     async def _free(self, request: Free) -> dict[str, object]:
-        allocation = self._allocation(request.va)
-        block = allocation.block
+        block = self._allocation(request.va).block
+        regions = self.regions.overlapping(block.base, block.end)
         # Without rights nobody can become a holder any more.
         for domain in list(self.domains):
             await self._write_change(self.domains[domain].protect(block.base, block.end, Rights.NONE))
-        recalled = await self.recaller.recall(allocation.regions)
+        recalled = await self.recaller.recall(regions)
         if recalled.held and not request.force:
             region, entry = next(iter(recalled.held.items()))
             raise ControlError(
@@ -147,9 +159,9 @@ class Controller:
                 "allocated, without rights: free it again, or with force if the holder is dead"
             )
         locked = await self._give_up(recalled)
-        await write(self.switch, Update.DELETE, region_entries(allocation.regions))
+        await write(self.switch, Update.DELETE, region_entries(regions))
         await self.recaller.unlock(locked)
-        self.regions.remove(allocation.regions)
+        self.regions.remove(regions)
         self.allocator.release(block.base)
         del self.allocations[block.base]
         return {"va": block.base, "size": block.size}
@@ -212,6 +224,11 @@ class Controller:
                 "resets": self.resets,
                 "abandoned": self.abandoned,
             },
+            "splitting": {
+                "epochs": self.planner.splitter.epochs,
+                "c": round(self.planner.splitter.c, 3),
+                **asdict(self.planner.totals),
+            },
             "reasons": await stats.read_reasons(self.switch),
             "transitions": await stats.read_transitions(self.switch),
         }
@@ -267,6 +284,39 @@ class Controller:
             log.error("the reset of directory slot %d failed: %s", notice.slot, error)
         finally:
             self._resetting.discard(notice.slot)
+
+    async def _epochs(self) -> None:
+        """Split and join for ever; an epoch is stretched so that it takes at most a tenth of the time."""
+        loop = asyncio.get_running_loop()
+        took = 0.0
+        while True:
+            await asyncio.sleep(max(self.epoch, 9 * took))
+            began = loop.time()
+            try:
+                await self.resize()
+            except FAILURES as error:
+                log.error("an epoch of region splitting failed: %s", error)
+            took = loop.time() - began
+
+    async def resize(self, plan: Plan | None = None) -> None:
+        """One epoch of bounded splitting, or what a plan says. Raises one of FAILURES."""
+        async with self._lock:
+            await self._carry_out(plan or await self.planner.next_epoch())
+
+    async def _carry_out(self, plan: Plan) -> None:
+        resizer = Resizer(self.switch, self.channel, self.recaller, self.regions)
+        totals = self.planner.totals
+        for region in plan.split:
+            locked = await self._give_up(await self.recaller.recall((region,)))
+            await resizer.split(region, locked[region])
+            totals.splits += 1
+        for lower, upper in plan.join:
+            locked = await self._give_up(await self.recaller.recall((lower, upper)))
+            await resizer.join(lower, upper, locked)
+            totals.joins += 1
+
+    def _blocks(self) -> list[Prefix]:
+        return [allocation.block for allocation in self.allocations.values()]
 
     def _allocation(self, va: int) -> Allocation:
         allocation = self.allocations.get(va)

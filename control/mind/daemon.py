@@ -37,6 +37,7 @@ class Settings:
     device_id: int = 1
     slots: int = DEFAULT_SLOTS
     patience: float = PATIENCE
+    epoch: float = 0.0
 
 
 @contextlib.asynccontextmanager
@@ -51,7 +52,7 @@ async def control(settings: Settings, rack: Rack) -> AsyncIterator[Controller]:
 
         async with DirectoryChannel(switch, notice) as channel:
             recaller = Recaller(channel, settings.patience)
-            controller = Controller(switch, rack, channel, recaller, Regions(settings.slots))
+            controller = Controller(switch, rack, channel, recaller, Regions(settings.slots), settings.epoch)
             receivers.append(controller)
             await controller.install()
             try:

@@ -84,6 +84,11 @@ def abandon(entry: Entry) -> Entry:
     return Entry(State.L, version=entry.version)
 
 
+def newer(one: int, other: int) -> int:
+    """The later of two versions, as serial numbers."""
+    return one if (one - other) % VERSIONS < VERSIONS // 2 else other
+
+
 def unlock(entry: Entry) -> Entry:
     """The idle entry after a lock; the version goes on, so that late packets of the past stay stale."""
     return Entry(State.I, version=entry.version)

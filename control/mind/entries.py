@@ -24,6 +24,7 @@ HOSTS = "MindIngress.l2.hosts"
 BLADES = "MindIngress.delivery.blades"
 NEIGHBOURS = "MindEgress.copies.neighbours"
 SLOTS = "MindIngress.directory.slots"
+FALSE_PAGES = "MindIngress.directory.false_pages"
 REASONS = "MindIngress.delivery.reasons"
 TRANSITIONS = "MindIngress.directory.transitions"
 

@@ -59,8 +59,7 @@ class Regions:
             )
         made = tuple(Region(Prefix(block.base + index * size, size), self.free.popleft()) for index in range(count))
         for region in made:
-            insort(self.bases, region.prefix.base)
-            self.by_base[region.prefix.base] = region
+            self._note(region)
         return made
 
     def remove(self, regions: tuple[Region, ...]) -> None:
@@ -70,12 +69,41 @@ class Regions:
             del self.bases[bisect_left(self.bases, region.prefix.base)]
             self.free.append(region.slot)
 
+    def split(self, region: Region) -> tuple[Region, Region]:
+        """Make two of a region: the lower half keeps the slot. Raises OutOfSlotsError."""
+        size = region.prefix.size // 2
+        if size < MIN_REGION:
+            raise ValueError(
+                f"region {region.prefix} cannot be split: no region is smaller than {MIN_REGION} bytes"
+            )
+        if not self.free:
+            raise OutOfSlotsError(f"all {self.capacity} directory slots are in use")
+        lower = Region(Prefix(region.prefix.base, size), region.slot)
+        upper = Region(Prefix(region.prefix.base + size, size), self.free.popleft())
+        self._note(lower)
+        self._note(upper)
+        return lower, upper
+
+    def join(self, lower: Region, upper: Region) -> Region:
+        """Make one of two halves, in the lower one's slot."""
+        if upper.prefix != Prefix(lower.prefix.end, lower.prefix.size):
+            raise ValueError(f"regions {lower.prefix} and {upper.prefix} are no halves of one region")
+        joined = Region(Prefix(lower.prefix.base, 2 * lower.prefix.size), lower.slot)
+        self.remove((upper,))
+        self._note(joined)
+        return joined
+
     def overlapping(self, start: int, end: int) -> tuple[Region, ...]:
         """The regions that have an address in start..end-1, in address order."""
         first = max(0, bisect_right(self.bases, start) - 1)
         last = bisect_left(self.bases, end)
         found = (self.by_base[base] for base in self.bases[first:last])
         return tuple(region for region in found if region.prefix.end > start)
+
+    def _note(self, region: Region) -> None:
+        if region.prefix.base not in self.by_base:
+            insort(self.bases, region.prefix.base)
+        self.by_base[region.prefix.base] = region
 
     def _suitable(self, block: Prefix) -> int:
         size = DEFAULT_REGION

@@ -698,12 +698,12 @@ static inline __attribute__((always_inline, unused)) void coheth_set_peer_qp(str
     rack_headers_store32(header->bytes + 20, (__u32)((rack_headers_load32(header->bytes + 20) & 0xff000000U) | (value & 0xffffffU)));
 }
 
-static inline __attribute__((always_inline, unused)) __u8 coheth_get_reserved(const struct coheth_t *header)
+static inline __attribute__((always_inline, unused)) __u8 coheth_get_false_pages(const struct coheth_t *header)
 {
     return rack_headers_load8(header->bytes + 24);
 }
 
-static inline __attribute__((always_inline, unused)) void coheth_set_reserved(struct coheth_t *header, __u8 value)
+static inline __attribute__((always_inline, unused)) void coheth_set_false_pages(struct coheth_t *header, __u8 value)
 {
     rack_headers_store8(header->bytes + 24, value);
 }

@@ -17,6 +17,7 @@ COUNTERS = (
     "fills",
     "upgrades",
     "invalidations",
+    "false_invalidations",
     "write_backs",
     "pushes",
     "empty_pushes",

@@ -29,6 +29,7 @@ class BladeStats:
     fills: int = 0
     upgrades: int = 0
     invalidations: int = 0
+    false_invalidations: int = 0
     write_backs: int = 0
     pushes: int = 0
     empty_pushes: int = 0

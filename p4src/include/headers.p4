@@ -147,7 +147,7 @@ header coheth_t {
     version_t version;
     blade_t   requester;   /* the blade that the transaction is for */
     qpn_t     peer_qp;     /* its queue pair ... */
-    bit<8>    reserved;
+    bit<8>    false_pages; /* INVALIDATE_ACK: pages given up that nobody asked for; 255 is that many or more */
     psn_t     peer_psn;    /* ... and the PSN of the segment at the page's first byte */
 }
 

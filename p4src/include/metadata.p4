@@ -142,6 +142,7 @@ header packet_in_t {
     bit<16> port;  /* where the packet came in */
     bit<32> slot;
     bit<64> entry; /* the directory entry: before a COMPARE_SWAP, after every other event */
+    bit<32> false_pages; /* COMPARE_SWAP: of the slot, since the program started */
 }
 
 /* The invariant CRC of an answer that the switch itself makes. */
@@ -185,6 +186,7 @@ struct metadata_t {
     va_t       region_base;
     bit<5>     region_log2;
     bit<64>    entry;
+    bit<32>    false_pages; /* COMPARE_SWAP: given up by holders of the slot's regions */
     State      state;      /* before the packet, then after it */
     version_t  version;    /* after the packet */
     blade_t    requester;  /* of the transaction under way */

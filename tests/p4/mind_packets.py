@@ -95,7 +95,7 @@ class CohETH(Packet):
         ShortField("version", 0),
         ByteField("requester", 0),
         ThreeBytesField("peer_qp", 0),
-        ByteField("reserved", 0),
+        ByteField("false_pages", 0),
         ThreeBytesField("peer_psn", 0),
     )
 
@@ -131,6 +131,7 @@ class Coh:
     requester: int = 0
     peer_qp: int = 0
     peer_psn: int = 0
+    false_pages: int = 0
 
 
 @dataclass(frozen=True)

@@ -304,5 +304,5 @@ class Coheth(Header):
     version: int = 0
     requester: int = 0
     peer_qp: int = 0
-    reserved: int = 0
+    false_pages: int = 0
     peer_psn: int = 0

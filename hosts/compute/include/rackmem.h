@@ -76,6 +76,7 @@ struct rackmem_stats {
     uint64_t fills;               /* pages that came from the rack */
     uint64_t upgrades;            /* shared pages that became writable without data */
     uint64_t invalidations;       /* served: a copy was given up or made read-only */
+    uint64_t false_invalidations; /* pages given up, or made read-only, that nobody had asked for */
     uint64_t write_backs;         /* pages written to a memory blade */
     uint64_t pushes;              /* pages pushed to another blade through the switch */
     uint64_t empty_pushes;        /* pushes asked for of a page that memory has as well */

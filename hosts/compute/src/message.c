@@ -93,6 +93,7 @@ static void read_coherence(const struct coheth_t *coheth, struct coherence *cohe
     coherence->requester = coheth_get_requester(coheth);
     coherence->peer_qp = coheth_get_peer_qp(coheth);
     coherence->peer_psn = coheth_get_peer_psn(coheth);
+    coherence->false_pages = coheth_get_false_pages(coheth);
 }
 
 static void read_reth(const struct reth_t *reth, struct message *message)
@@ -195,6 +196,7 @@ static void write_coherence(const struct coherence *coherence, struct coheth_t *
     coheth_set_requester(coheth, coherence->requester);
     coheth_set_peer_qp(coheth, coherence->peer_qp);
     coheth_set_peer_psn(coheth, coherence->peer_psn);
+    coheth_set_false_pages(coheth, coherence->false_pages);
 }
 
 static void write_atomic(const struct message *message, struct atomic_eth_t *atomic)

@@ -30,6 +30,7 @@ struct coherence {
     uint8_t flags;
     uint8_t region_log2;
     uint8_t requester;
+    uint8_t false_pages;
 };
 
 /* Only the fields that the opcode's headers hold mean something. */

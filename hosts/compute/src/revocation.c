@@ -30,11 +30,12 @@ static struct revocation *free_revocation(struct protocol *protocol)
     return NULL;
 }
 
-static void acknowledge(struct protocol *protocol, const struct coherence *invalidate, bool kept)
+static void acknowledge(struct protocol *protocol, const struct coherence *invalidate, bool kept, uint32_t false_pages)
 {
     struct message message = {
         .opcode = OPCODE_INVALIDATE_ACK, .qp = protocol->options.first_qp + QP_CONTROL, .coherence = *invalidate};
     message.coherence.flags = kept ? COH_KEPT : 0;
+    message.coherence.false_pages = false_pages < UINT8_MAX ? (uint8_t)false_pages : UINT8_MAX;
     send_message(protocol, &message);
 }
 
@@ -75,22 +76,34 @@ static void release_revocation(struct protocol *protocol, struct revocation *rev
     protocol->revocation_count--;
 }
 
+/* A page that loses something although another one of its region was asked for: the region is larger than its use. */
+static bool falsely_invalidated(const struct revocation *revocation, const struct page *page)
+{
+    if (page->state == PAGE_NONE || page->va == revocation->coherence.page)
+        return false;
+    return !(revocation->coherence.flags & COH_DOWNGRADE) || page->state == PAGE_MODIFIED;
+}
+
 static void finish(struct protocol *protocol, struct revocation *revocation, uint64_t now)
 {
     const struct coherence invalidate = revocation->coherence;
     const struct region region = revocation->region;
     bool kept = false;
+    uint32_t false_pages = 0;
     uint64_t cursor = region.va;
-    for (struct page *page; (page = region_next(&protocol->table, region, &cursor)) != NULL;)
+    for (struct page *page; (page = region_next(&protocol->table, region, &cursor)) != NULL;) {
+        false_pages += falsely_invalidated(revocation, page);
         kept |= yield_page(protocol, revocation, page);
+    }
     cursor = region.va;
     for (struct page *page; (page = region_next(&protocol->table, region, &cursor)) != NULL;) {
         page->served = kept ? SERVED | SERVED_KEPT : SERVED;
         page->served_version = invalidate.version;
         page->region_log2 = invalidate.region_log2;
     }
-    acknowledge(protocol, &invalidate, kept);
+    acknowledge(protocol, &invalidate, kept, false_pages);
     protocol->stats->invalidations++;
+    protocol->stats->false_invalidations += false_pages;
     release_revocation(protocol, revocation);
     region_settle(protocol, region, now);
 }
@@ -194,7 +207,7 @@ static void begin_unless_stale(struct protocol *protocol, struct revocation *rev
         return;
     }
     if (verdict == REPEAT)
-        acknowledge(protocol, &revocation->coherence, kept);
+        acknowledge(protocol, &revocation->coherence, kept, 0);
     protocol->stats->stale += verdict == IGNORE;
     abandon(protocol, revocation, now);
 }
@@ -320,7 +333,7 @@ void revocation_receive(struct protocol *protocol, const struct message *message
     if (verdict == SERVE || insisted)
         defer(protocol, invalidate, region, insisted, now);
     else if (verdict == REPEAT)
-        acknowledge(protocol, invalidate, kept);
+        acknowledge(protocol, invalidate, kept, 0);
     else
         protocol->stats->stale++;
 }

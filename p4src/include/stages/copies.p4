@@ -111,7 +111,7 @@ control Copies(inout headers_t hdr, inout metadata_t meta, inout standard_metada
         hdr.coheth.region_log2 = 3w0 ++ meta.region_log2;
         hdr.coheth.version = meta.version;
         hdr.coheth.requester = meta.requester;
-        hdr.coheth.reserved = 0;
+        hdr.coheth.false_pages = 0;
         hdr.icrc.setValid();
         hdr.icrc.value = 0;
         set_udp_length(UDP_OF_COHETH);

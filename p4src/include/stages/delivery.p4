@@ -47,6 +47,7 @@ control Delivery(inout headers_t hdr, inout metadata_t meta, inout standard_meta
             hdr.packet_in.port = (bit<16>)std.ingress_port;
             hdr.packet_in.slot = meta.slot;
             hdr.packet_in.entry = meta.entry;
+            hdr.packet_in.false_pages = meta.false_pages;
         }
         if (meta.reply == Reply.DROP || meta.reply == Reply.DONE) {
             mark_to_drop(std);

@@ -12,6 +12,9 @@
 
 control Directory(inout headers_t hdr, inout metadata_t meta) {
     register<bit<64>>(DIRECTORY_SLOTS) slots;
+    /* Pages that INVALIDATEs took from their holders although nobody had asked for them: what makes a region too
+     * large (MIND, section 5). The control plane reads it once an epoch. */
+    register<bit<32>>(DIRECTORY_SLOTS) false_pages;
     counter(TRANSITION_CELLS, CounterType.packets) transitions;
 
     /* The entry, unpacked. */
@@ -222,6 +225,17 @@ control Directory(inout headers_t hdr, inout metadata_t meta) {
             }
         }
         slots.write(meta.slot, entry);
+
+        bit<32> pages = 0;
+        if (meta.event == Event.COMPARE_SWAP) {
+            false_pages.read(meta.false_pages, meta.slot);
+        } else if (meta.reply == Reply.GRANT || (meta.reply == Reply.DONE && meta.state == State.SM_A)) {
+            if (hdr.coheth.false_pages != 0) {
+                false_pages.read(pages, meta.slot);
+                pages = pages + (bit<32>)hdr.coheth.false_pages;
+                false_pages.write(meta.slot, pages);
+            }
+        }
 
         transitions.count((bit<32>)((bit<4>)meta.event ++ (bit<4>)meta.state));
 

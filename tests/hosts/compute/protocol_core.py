@@ -55,6 +55,7 @@ class CoherenceStruct(ctypes.Structure):
         ("flags", c_uint8),
         ("region_log2", c_uint8),
         ("requester", c_uint8),
+        ("false_pages", c_uint8),
     )
 
 

@@ -55,6 +55,7 @@ class Coherence:
     requester: int = 0
     peer_qp: int = 0
     peer_psn: int = 0
+    false_pages: int = 0
 
 
 @dataclass(frozen=True)
@@ -161,8 +162,6 @@ def _extensions(bth: dict[str, int], rest: bytes) -> Packet:
             values |= layout(name).unpack(rest)
             rest = rest[layout(name).size :]
     if bth["opcode"] in WITH_COHERENCE:
-        fields = layout("coheth_t").unpack(rest)
-        fields.pop("reserved")
-        values["coherence"] = Coherence(**fields)
+        values["coherence"] = Coherence(**layout("coheth_t").unpack(rest))
         rest = rest[layout("coheth_t").size :]
     return Packet(**values, payload=rest)  # type: ignore[arg-type]

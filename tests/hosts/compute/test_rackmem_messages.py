@@ -64,6 +64,7 @@ coherences = st.builds(
     requester=uint(8),
     peer_qp=uint(24),
     peer_psn=uint(24),
+    false_pages=uint(8),
 )
 
 
