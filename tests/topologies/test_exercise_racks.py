@@ -46,9 +46,11 @@ class Pod:
     state: RackState
     sockets: dict[str, socket.socket]
 
-    def send(self, host: str, kind: int, payload: bytes, destination: str = "02:00:00:00:00:01") -> None:
-        mac = bytes.fromhex(destination.replace(":", ""))
-        self.sockets[host].send(mac + bytes(6) + kind.to_bytes(2, "big") + payload)
+    def send(
+        self, host: str, kind: int, payload: bytes, destination: int = 0x020000000001, source: int = 0
+    ) -> None:
+        head = destination.to_bytes(6, "big") + source.to_bytes(6, "big") + kind.to_bytes(2, "big")
+        self.sockets[host].send(head + payload)
 
     def receive(self, host: str, kind: int, patience: float = PATIENCE) -> bytes | None:
         """What follows the EtherType `kind` in the next frame that has it."""
@@ -105,6 +107,15 @@ def test_source_routes_are_followed(pod: Pod) -> None:
     assert received.startswith(b"by way of s4")
 
 
+def test_a_clone_session_copies_what_a_sender_sends(pod: Pod) -> None:
+    payload = hops(3, 2, 1) + b"watched" + bytes(50)
+    pod.send("h1", SOURCE_ROUTED, payload, source=0x02000000FEED)
+    assert pod.receive("h2", SOURCE_ROUTED) == payload
+    received = pod.receive("h3", ROUTED)
+    assert received is not None
+    assert received.startswith(b"watched")
+
+
 def test_probes_collect_what_every_hop_has_sent(pod: Pod) -> None:
     seen = []
     for _ in range(2):
@@ -120,7 +131,7 @@ def test_probes_collect_what_every_hop_has_sent(pod: Pod) -> None:
 
 
 def test_broadcasts_reach_all_hosts_but_the_sender(pod: Pod) -> None:
-    pod.send("h1", OTHER, b"to everyone" + bytes(40), "ff:ff:ff:ff:ff:ff")
+    pod.send("h1", OTHER, b"to everyone" + bytes(40), 0xFFFFFFFFFFFF)
     for host in ("h2", "h3", "h4"):
         received = pod.receive(host, OTHER)
         assert received is not None

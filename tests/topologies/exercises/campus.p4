@@ -1,9 +1,11 @@
 // Several small networks in one program, told apart by EtherType: IPv4 routing with ECN, source routing, probes that
-// collect what every hop has counted, and flooding.
+// collect what every hop has counted, flooding, and a copy of what one sender's packets are.
 #include <core.p4>
 #include <v1model.p4>
 
 typedef bit<9> port_t;
+
+const bit<48> WATCHED = 0x0200_0000_feed;
 
 header ethernet_t {
     bit<48> dst;
@@ -148,6 +150,9 @@ control Forward(inout headers_t hdr, inout metadata_t meta, inout standard_metad
                 routes.apply();
             }
         } else if (hdr.hops[0].isValid()) {
+            if (hdr.ethernet.src == WATCHED) {
+                clone(CloneType.I2E, 9);
+            }
             std.egress_spec = (port_t) hdr.hops[0].port;
             if (hdr.hops[0].last == 1) {
                 hdr.ethernet.kind = hdr.probe.isValid() ? 16w0x9003 : 16w0x88b5;
