@@ -29,6 +29,7 @@ VERBS = {
     "check": Verb("check:check_group", "Search every state of a protocol's model: check mind."),
     "compile": Verb("compile:compile_", "Compile a P4 program to XDP; errors show file, line and column."),
     "trace": Verb("trace:trace", "Show what packets meet in the running switch: states, tables, actions, drops."),
+    "capture": Verb("capture:capture", "Capture the frames on links of a running rack, also those that XDP takes."),
     "show": Verb(
         "show:show", "Show what the running switch has: show tables, table, registers, counters, groups, ..."
     ),

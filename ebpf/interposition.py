@@ -24,7 +24,7 @@ class Interposition:
     def __init__(self, interface: str) -> None:
         self._interface = interface
         self._index = interface_index(interface)
-        program_id = _attached_program(self._index)
+        program_id = attached_program(self._index)
         self._link = bpf_call.find_xdp_link(self._index, program_id)
         self.original = bpf_call.program_by_id(program_id) if program_id else None
         self._own_link: XdpLink | None = None
@@ -61,6 +61,10 @@ class Interposition:
                 os.close(fd)
         self._link = self.original = None
 
+    def abandon(self) -> None:
+        """Leave what is attached now, which is not this program any more, when `close` comes."""
+        self._replaced = False
+
     def __enter__(self) -> Interposition:
         return self
 
@@ -70,7 +74,7 @@ class Interposition:
         self.close()
 
 
-def _attached_program(index: int) -> int:
+def attached_program(index: int) -> int:
     """The id of the interface's XDP program; 0 when it has none."""
     with IPRoute() as ip:
         (message,) = ip.get_links(index)

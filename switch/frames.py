@@ -15,6 +15,7 @@ _TP_STATUS_VLAN_TPID_VALID = 0x40
 _ETH_P_8021Q = 0x8100
 _RECEIVE_BUFFER = 4 << 20
 _SO_RCVBUFFORCE = 33
+_SO_TIMESTAMPNS = 35
 
 
 def open_socket(interface: str) -> socket.socket:
@@ -31,6 +32,19 @@ def receive(opened: socket.socket) -> bytes:
     """Return the next frame, its VLAN tag in place; raise BlockingIOError when there is none at the moment."""
     data, ancillary, _, _ = opened.recvmsg(MAX_FRAME, socket.CMSG_SPACE(32))
     return _with_vlan_tag(data, ancillary)
+
+
+def stamp(opened: socket.socket) -> None:
+    """Let the kernel say when each frame arrived."""
+    opened.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+
+
+def receive_stamped(opened: socket.socket) -> tuple[bytes, int]:
+    """Return the next frame and when it arrived, in ns since the epoch (0: unknown); raise BlockingIOError."""
+    data, ancillary, _, _ = opened.recvmsg(MAX_FRAME, socket.CMSG_SPACE(32) + socket.CMSG_SPACE(16))
+    when = next((v for level, kind, v in ancillary if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS)), b"")
+    seconds, ns = struct.unpack("=qq", when) if len(when) == 16 else (0, 0)
+    return _with_vlan_tag(data, ancillary), seconds * 1_000_000_000 + ns
 
 
 def _with_vlan_tag(data: bytes, ancillary: list[tuple[int, int, bytes]]) -> bytes:
