@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -163,12 +163,19 @@ def _batches(process: CaptureProcess, ending: _Ending, sink: _Sink) -> Iterator[
         yield process.receive(ending.left())
 
 
+@contextmanager
+def _stream(path: str) -> Iterator[BinaryIO]:
+    if path == "-":
+        yield sys.stdout.buffer
+        return
+    with Path(path).open("wb") as stream:
+        yield stream
+
+
 def _writer(stack: ExitStack, path: str | None, links: Sequence[Link], snap: int) -> PcapngWriter | None:
     if path is None:
         return None
-    stream: BinaryIO = sys.stdout.buffer
-    if path != "-":
-        stream = stack.enter_context(Path(path).open("wb"))
+    stream = stack.enter_context(_stream(path))
     writer = PcapngWriter(stream, f"rackplane {__version__}")
     for link in links:
         writer.interface(link.near.interface, link.description, snap)
