@@ -33,6 +33,11 @@ FUNCTIONS = frozenset(
         "update_checksum_with_payload",
     ]
 )
+_REPLACED = {
+    "clone3": "clone_preserving_field_list",
+    "resubmit": "resubmit_preserving_field_list",
+    "recirculate": "recirculate_preserving_field_list",
+}
 METHODS = frozenset(
     [
         "register.read",
@@ -55,6 +60,9 @@ class ExternLowerer(ObjectLowerer):
             return None
         if name == "static_assert":
             return self._static_assert(e, resolved)
+        if name in _REPLACED:
+            instead = f"use {_REPLACED[name]}, with @field_list on the metadata fields to keep"
+            raise LowerError(f"the deprecated '{name}' has no code on any target: {instead}", e.span)
         if name not in FUNCTIONS:
             raise LowerError(f"v1model has no extern function '{name}'", e.span)
         arguments, after = self._extern_arguments(resolved)
