@@ -23,6 +23,7 @@ _IFF_UP = 0x1
 _IFF_RUNNING = 0x40
 _ETHTOOL_SET_TX_CHECKSUM = 0x17
 _ETHTOOL_SET_GRO = 0x2C
+_ETHTOOL_SET_CHANNELS = 0x3D
 _NAME_LIMIT = 15
 
 
@@ -52,6 +53,15 @@ def prepare_host_end(name: str) -> None:
     """Make an interface fit to be a host's end of a link to the switch: receive offload on, tx checksum off."""
     _ethtool(name, _ETHTOOL_SET_GRO, 1, "turn on generic receive offload of")
     _ethtool(name, _ETHTOOL_SET_TX_CHECKSUM, 0, "turn off transmit checksum offload of")
+
+
+def set_receive_queues(name: str, count: int) -> None:
+    """Let a veth end have this many receive queues, and one transmit queue (struct ethtool_channels)."""
+    maxima, others = (0, 0, 0, 0), (0, 0)
+    data = array.array("I", [_ETHTOOL_SET_CHANNELS, *maxima, count, 1, *others])
+    address, _ = data.buffer_info()
+    request = struct.pack("16sP8x", _name(name), address)
+    _ioctl(name, _SIOCETHTOOL, request, f"give {count} receive queues to")
 
 
 def silence(name: str) -> None:

@@ -50,8 +50,7 @@ class LoopPort:
         self._remove()
 
     def _add(self) -> None:
-        queues = libbpf.possible_cpus()
-        peer = {"ifname": _FAR_NAME, "net_ns_fd": self._namespace, "mtu": MTU, "num_rx_queues": queues}
+        peer = {"ifname": _FAR_NAME, "net_ns_fd": self._namespace, "mtu": MTU}
         try:
             with IPRoute() as route:
                 route.link("add", ifname=self.interface, kind="veth", mtu=MTU, peer=peer)
@@ -69,6 +68,7 @@ class LoopPort:
 def _attach() -> int:
     """Runs inside the namespace: the far end drops until it is given a program."""
     links.silence(_FAR_NAME)
+    links.set_receive_queues(_FAR_NAME, libbpf.possible_cpus())
     drop = libbpf.load_xdp_return(_XDP_DROP)
     try:
         link = libbpf.create_xdp_link(drop, links.index_of(_FAR_NAME), libbpf.XDP_FLAGS_DRV_MODE)

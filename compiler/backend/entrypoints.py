@@ -21,7 +21,6 @@ LOOP_PROGRAM = "rackplane_loop"
 ENTRY_POINTS = (INGRESS_PROGRAM, EGRESS_PROGRAM, LOOP_PROGRAM)
 CPU_PORT = 510
 REPLICATION = 5
-SLOTS = 512
 _INGRESS_PHV, _EGRESS_PHV = 0, 1
 _MEMSET_LIMIT = 512
 _CLEAR = "memset(&phv->{0}, 0, sizeof(phv->{0}));"
@@ -81,7 +80,6 @@ class Limits:
             "MAX_REPLICAS": self.max_replicas,
             "LEAD_BYTES": self.lead_bytes,
             "HAVE_MAY_GOTO": int(self.may_goto),
-            "MAX_SLOTS": SLOTS,
             "MAX_FANS": 2 * self.max_groups,
             "MAX_DEVICE_MAPS": 2 * self.max_groups + self.max_replicas,
             "DROP_PORT": DROP_PORT,

@@ -11,6 +11,9 @@ from rackplane.compiler.backend.structure import Structure
 from rackplane.compiler.backend.usage import standard_fields
 from rackplane.compiler.manifest import CLONE_GROUP, LOOP_GROUP, LOOP_REPLICA_PORT
 
+# Copies of one poll are on their way at most; in the loop port many more packets can wait.
+SLOTS = 512
+LOOP_SLOTS = 2048
 # How many passes a packet has, with all that is made of it: see take_passes() in runtime/paths.h.
 PASSES = 1023
 # After this many tail calls the packet waits in the loop port, so that other packets get their turn.
@@ -20,10 +23,11 @@ _SET = ("instance_type", "packet_length", "priority", "egress_rid")
 
 
 def constants(paths: Paths) -> dict[str, int]:
-    """The C macros of runtime/paths.h."""
+    """The C macros of struct slot and of runtime/paths.h."""
     if not paths.loops:
-        return {}
+        return {"MAX_SLOTS": SLOTS}
     return {
+        "MAX_SLOTS": LOOP_SLOTS,
         "PASSES": PASSES,
         "TAIL_CALLS": TAIL_CALLS,
         "MAX_POOLS": MAX_POOLS,
