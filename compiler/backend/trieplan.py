@@ -8,6 +8,8 @@ LINE_BYTES = 64
 STRIDE = 6
 MAX_BYTES = 320 << 20
 MAX_KEY_BYTES = 16
+MAX_LEVELS = 4
+"""More nodes in a row cost more than the kernel's trie, which skips bits that all prefixes have in common."""
 MAX_VALUE_BYTES = 128
 _ROOTS = ((1 << 19, 24), (1 << 15, 18), (0, 12))
 """From which size on how many bits: a large root is in no cache, but nodes of a large table are not either."""
@@ -57,7 +59,7 @@ class TriePlan:
 
 
 def plan_trie(key_bytes: int, value_size: int, size: int) -> TriePlan | None:
-    """The trie of a table, or None when it would be too large: then the kernel's own trie has to do."""
+    """The trie of a table, or None when it would be too large or too deep: then it is in the kernel's own trie."""
     plan = TriePlan(8 * key_bytes, size)
-    fits = key_bytes <= MAX_KEY_BYTES and value_size <= MAX_VALUE_BYTES and plan.bytes(value_size) <= MAX_BYTES
-    return plan if fits else None
+    shallow = key_bytes <= MAX_KEY_BYTES and plan.levels <= MAX_LEVELS
+    return plan if shallow and value_size <= MAX_VALUE_BYTES and plan.bytes(value_size) <= MAX_BYTES else None

@@ -192,7 +192,8 @@ def test_any_prefixes_up_to_the_size_fit(size: int, spread: str) -> None:
 @pytest.mark.parametrize(
     ("key_bytes", "value_bytes", "size", "mebibytes"),
     [(4, 16, 1024, 1), (4, 16, 100_000, 32), (4, 16, 1_000_000, 320),
-        (4, 16, 500_000, 160), (16, 16, 1024, 2), (16, 16, 1 << 20, None),
+        (4, 16, 500_000, 160), (6, 16, 1024, None), (6, 16, 1 << 19, 300),
+        (16, 16, 1 << 20, None),
      (17, 16, 16, None), (4, 256, 16, None)],
 )  # fmt: skip
 def test_memory_is_in_proportion_to_the_size(
