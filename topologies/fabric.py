@@ -27,10 +27,14 @@ class Host:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a cable does to frames: one-way delay in milliseconds, rate in Mbit/s (None: unlimited)."""
+    """What a cable does to frames: one-way delay in milliseconds, rate in Mbit/s (None: unlimited).
+
+    With `at_ends` this is done where frames leave, and a switch that sends through the kernel's queues feels them.
+    """
 
     delay_ms: float = 0.0
     rate_mbit: float | None = None
+    at_ends: bool = False
 
     @property
     def shapes(self) -> bool:
@@ -141,7 +145,8 @@ def _host(f: Fields) -> Host:
 def _cable(f: Fields) -> Cable:
     shape = f.child("shape")
     rate = None if shape.is_null("rate_mbit") else shape.real("rate_mbit")
-    return Cable(_end(f.child("first")), _end(f.child("second")), Shape(shape.real("delay_ms"), rate))
+    made = Shape(shape.real("delay_ms"), rate, shape.flag("at_ends"))
+    return Cable(_end(f.child("first")), _end(f.child("second")), made)
 
 
 def _end(f: Fields) -> End:

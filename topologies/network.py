@@ -90,8 +90,8 @@ class RackNetwork:
             self._shape(cable)
 
     def _lay(self, cable: Cable) -> None:
-        """Make a cable; a shaped one has a wire in its middle (wires.py)."""
-        if not cable.shape.shapes:
+        """Make a cable; one that is not shaped at its ends has a wire in its middle (wires.py)."""
+        if not cable.shape.shapes or cable.shape.at_ends:
             self._connect(cable.first, cable.second)
             return
         if _WIRES not in self._net:
@@ -100,7 +100,10 @@ class RackNetwork:
             self._connect(end, End(_WIRES, middle, len(self._net[_WIRES].intfs)))
 
     def _shape(self, cable: Cable) -> None:
-        if cable.shape.shapes:
+        if cable.shape.at_ends:
+            for end in (cable.first, cable.second):
+                self._run(end.node, ["tc", "-batch", "-"], wires.queue(end.interface, cable.shape))
+        elif cable.shape.shapes:
             first, second = wires.middle(cable)
             namespace = Path(f"/proc/{self._net[_WIRES].pid}/ns/net")
             for interface in (first, second):

@@ -62,7 +62,8 @@ class ExerciseOrder:
 
     def resolve(self) -> tuple[Topology, Planner]:
         """The exercise, and the plan for it. Raises TopologyError, LaunchError."""
-        exercise = read_exercise(self.file, self.name, self.programs)
+        at_ends = self.target == "bmv2"  # it sends through sockets
+        exercise = read_exercise(self.file, self.name, self.programs, at_ends=at_ends)
         return exercise, exercise_planner(exercise, self.target)
 
     def to_json(self) -> str:

@@ -1,7 +1,8 @@
 """Delay and rate of a cable.
 
-A frame that XDP redirects to an interface passes no queueing discipline there. So a shaped cable has a middle: two
-interfaces in a namespace of their own, each of which sends what the other one receives, through queues.
+A frame that XDP redirects to an interface passes no queueing discipline there. So a cable that is not shaped at its
+ends has a middle: two interfaces in a namespace of their own, each of which sends through queues what the other one
+receives.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import subprocess
 from functools import cache
 
-from rackplane.topologies.fabric import Cable
+from rackplane.topologies.fabric import Cable, Shape
 
 _QUEUE_PACKETS = 100
+_AT_END_PACKETS = 1000
+"""A sender's socket is full before such a queue is: it waits, and loses nothing."""
 _MIN_BURST = 2 * 1514
 
 
@@ -25,7 +28,7 @@ def commands(cable: Cable) -> list[str]:
     """What tc(8) is to do in the namespace of the middle."""
     first, second = middle(cable)
     lines = [line for end, other in ((first, second), (second, first)) for line in _forward(end, other)]
-    return [*lines, *_queue(first, cable), *_queue(second, cable)]
+    return [*lines, *queue(first, cable.shape), *queue(second, cable.shape)]
 
 
 def _forward(end: str, other: str) -> list[str]:
@@ -33,8 +36,9 @@ def _forward(end: str, other: str) -> list[str]:
     return [f"qdisc add dev {end} ingress", f"{filtered} action mirred egress redirect dev {other}"]
 
 
-def _queue(end: str, cable: Cable) -> list[str]:
-    shape, lines, parent = cable.shape, [], "root"
+def queue(end: str, shape: Shape) -> list[str]:
+    """What tc(8) is to do at an interface that sends."""
+    lines, parent = [], "root"
     if shape.rate_mbit is not None:
         bits = round(shape.rate_mbit * 1e6)
         burst = max(_MIN_BURST, bits // 8 // 100)
@@ -47,7 +51,8 @@ def _queue(end: str, cable: Cable) -> list[str]:
         # All that is under way at once has to fit, or the delay would be a rate.
         lines.append(f"qdisc add dev {end} {parent} netem delay {shape.delay_ms:g}ms limit {1000 * _QUEUE_PACKETS}")
     elif shape.rate_mbit is not None:
-        lines.append(f"qdisc add dev {end} {parent} pfifo limit {_QUEUE_PACKETS}")
+        limit = _AT_END_PACKETS if shape.at_ends else _QUEUE_PACKETS
+        lines.append(f"qdisc add dev {end} {parent} pfifo limit {limit}")
     return lines
 
 

@@ -6,6 +6,7 @@ import copy
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ def test_the_topology_as_data() -> None:
     assert exercise.fabric.ports("s1") == {1: "exs1-eth1", 2: "exs1-eth2", 3: "exs1-eth3", 4: "exs1-eth4"}
     assert exercise.fabric.cables[3].first.node == "h4"
     assert [c.shape for c in exercise.fabric.cables[5:]] == [Shape(2.0, 50.0), Shape(), Shape(0.5, 2.0)]
+    ends = read_exercise(POD / "topology.json", at_ends=True).fabric.cables
+    assert [c.shape.at_ends for c in ends] == [False] * 5 + [True, False, True]
     assert exercise.summary == "4 hosts and 4 switches"
     again = fabric.from_fields(Fields(json.loads(exercise.to_json()), "x"))
     assert again == exercise.fabric
@@ -316,4 +319,6 @@ def test_what_a_wire_is_told() -> None:
     assert "qdisc add dev s4-eth1.a ingress" in lines
     assert any("mirred egress redirect dev s4-eth1.a" in line for line in lines)
     assert any("htb rate 50000000bit" in line for line in lines)
+    at_end = wires.queue("s1-eth4", replace(cable.shape, at_ends=True, delay_ms=0))
+    assert at_end[-1] == "qdisc add dev s1-eth4 parent 1:1 pfifo limit 1000"
     assert any("netem delay 2ms" in line or "pfifo limit" in line for line in lines)

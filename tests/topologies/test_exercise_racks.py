@@ -69,7 +69,7 @@ def hops(*ports: int) -> bytes:
 
 @pytest.fixture(scope="module", params=["xdp", BMV2])
 def pod(request: pytest.FixtureRequest) -> Iterator[Pod]:
-    exercise = read_exercise(POD, f"t{secrets.token_hex(3)}")
+    exercise = read_exercise(POD, f"t{secrets.token_hex(3)}", at_ends=request.param == "bmv2")
     session = RackSession(exercise, exercise_planner(exercise, request.param), lambda _text: nullcontext())
     with ExitStack() as stack:
         stack.callback(cleanup.clean, exercise.fabric.name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface
 from pathlib import Path
 
@@ -56,13 +56,19 @@ class Exercise:
         return self.fabric.to_json()
 
 
-def read_exercise(file: Path, name: str = DEFAULT_NAME, programs: Sequence[str] = ()) -> Exercise:
-    """Read a topology file; `programs` are FILE.p4 or SWITCH=FILE.p4. Raises TopologyError with the JSON path."""
+def read_exercise(
+    file: Path, name: str = DEFAULT_NAME, programs: Sequence[str] = (), *, at_ends: bool = False
+) -> Exercise:
+    """Read a topology file; `programs` are FILE.p4 or SWITCH=FILE.p4. Raises TopologyError with the JSON path.
+
+    `at_ends` is where links are shaped (fabric.Shape).
+    """
     check_name(name)
     root = Fields(read_json(file), f"{file}: $")
     hosts, switches = root.child("hosts"), root.child("switches")
     _check_nodes(root, list(hosts), list(switches))
-    cables = tuple(_cables(root, list(hosts), list(switches), name))
+    laid = _cables(root, list(hosts), list(switches), name)
+    cables = tuple(replace(c, shape=replace(c.shape, at_ends=at_ends and c.shape.shapes)) for c in laid)
     made = tuple(_host(hosts.child(host), host) for host in hosts)
     _check_cables(root, cables, list(hosts))
     fabric = Fabric(name, made, tuple(switches), cables)
