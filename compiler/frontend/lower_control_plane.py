@@ -75,11 +75,20 @@ def sort_objects(collected: Collected, instances: Iterable[BlockInstance]) -> No
     """
     order = _Order()
     actions: list[str] = []
+    blocks: list[_Order] = []
     for instance in instances:
         own = _Order()
         own.add(instance)
+        blocks.append(own)
+    inside = {name for own in blocks for name in own.actions}
+    in_tables = {r.name for table in collected.tables.values() for r in table.actions}
+    called = [a.name for key, a in collected.actions.items() if key not in in_tables and a.name not in inside]
+    for own in blocks:
         used = [collected.actions[r.name].name for t in own.tables for r in collected.tables[t].actions]
-        actions += [name for name in used if name not in own.actions] + own.actions
+        actions += [name for name in used if name not in own.actions]
+        if own.actions:
+            actions += called
+        actions += own.actions
         order.tables += own.tables
         order.objects += own.objects
     collected.tables = _sorted(collected.tables, order.tables)

@@ -125,16 +125,17 @@ def test_register_of_an_enum(tmp_path: Path) -> None:
 
 
 def test_objects_come_in_the_order_of_their_declarations(tmp_path: Path) -> None:
-    top = "action outside() {} control inner(inout bit<8> x) { action late() { x = 1; } action unused() {} "
+    top = "action free(inout bit<8> v) { v = 7; } action outside() {} control inner(inout bit<8> x) { action late() { x = 1; } action unused() {} "
     top += "table u { actions = { late; outside; } default_action = late; } apply { u.apply(); } }"
     body = "action direct(inout bit<8> v) { v = 2; } inner() one; action b() {} action a() {} "
     body += "table s { actions = { NoAction; } } table t { actions = { a; b; NoAction; } } "
-    body += "apply { if (t.apply().hit) { s.apply(); } one.apply(meta.x); direct(meta.y); }"
+    body += "apply { if (t.apply().hit) { s.apply(); } one.apply(meta.x); direct(meta.y); free(meta.y); }"
     found = info(tmp_path, body, top)
     assert [t.preamble.name for t in found.tables] == ["I.one.u", "I.s", "I.t"]
     assert [(a.preamble.name, len(a.params)) for a in found.actions] == [
         ("outside", 0),
         ("NoAction", 0),
+        ("free", 0),
         ("I.direct", 0),
         ("I.one.late", 0),
         ("I.b", 0),
