@@ -125,7 +125,8 @@ def test_register_of_an_enum(tmp_path: Path) -> None:
 
 
 def test_objects_come_in_the_order_of_their_declarations(tmp_path: Path) -> None:
-    top = "action free(inout bit<8> v) { v = 7; } action outside() {} control inner(inout bit<8> x) { action late() { x = 1; } action unused() {} "
+    top = "action free(inout bit<8> v) { v = 7; } action outside() {} "
+    top += "control inner(inout bit<8> x) { action late() { x = 1; } action unused() {} "
     top += "table u { actions = { late; outside; } default_action = late; } apply { u.apply(); } }"
     body = "action direct(inout bit<8> v) { v = 2; } inner() one; action b() {} action a() {} "
     body += "table s { actions = { NoAction; } } table t { actions = { a; b; NoAction; } } "
