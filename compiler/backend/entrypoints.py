@@ -231,6 +231,8 @@ def _multicast_with_egress(entry: Entry) -> None:
         out.line("if (!slot) return -DROP_NO_ROOM;")
         if entry.sets("instance_type"):
             out.line(f"phv->sm.f_instance_type = {REPLICATION};")
+        if entry.paths.shortens:
+            out.line("phv->path.shortened = 0; /* it is no metadata on BMv2, which copies metadata only */")
         _copy_phv(entry, _INGRESS_PHV, "&slot->phv", "phv")
         out.line("put_places(slot, pkt);")
         if entry.replica_ids:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,10 +53,10 @@ class Live:
 
 
 @contextmanager
-def running_paths(target_name: str, folder: Path) -> Iterator[Live]:
-    """The switch, without groups and sessions."""
+def running_paths(target_name: str, folder: Path, without: Collection[str] = ()) -> Iterator[Live]:
+    """The switch, without groups and sessions, and without some of the program's paths."""
     target = by_name(target_name)
-    program = target.compile(PROGRAM, folder)
+    program = target.compile(PROGRAM, folder, defines={f"WITHOUT_{name}": "1" for name in without})
     info = text_format.Parse(program.p4info.read_text(), p4i.P4Info())
     with Testbed(PORTS) as testbed:
         setup = SwitchSetup(f"127.0.0.1:{free_port()}", folder, ports=testbed.near, cpu_port=None)

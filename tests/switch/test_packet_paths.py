@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from paths_lab import IN_PORT, Live, Sent, group, packet, running_paths, session
@@ -40,6 +41,33 @@ def test_every_combination_does_what_the_model_does(live: Live) -> None:
         batch = packets[start : start + BATCH]
         expected = [sent for frame in batch for sent in model.run(IN_PORT, frame)]
         assert readable(live.outcome(batch, expected)) == readable(Counter(expected))
+
+
+# The bits of ingress and of egress that ask for a path.
+PATHS = {
+    "I2E": (0x03, 0),
+    "RESUBMIT": (0x04, 0),
+    "TRUNCATE": (0x20, 0x20),
+    "E2E": (0, 0x03),
+    "RECIRCULATE": (0, 0x04),
+}
+
+
+@pytest.mark.parametrize("only", PATHS)
+def test_programs_with_one_path_do_what_the_model_does(only: str, tmp_path: Path) -> None:
+    """Each path has other code when it is the only one."""
+    without = [name for name in PATHS if name != only]
+    ingress, egress = PATHS[only][0] | 0xD8, PATHS[only][1] | 0x10
+    pairs = sorted({(i & ingress, e & egress) for i in range(256) for e in range(64)})
+    packets = [packet(n, *bits) for n, bits in enumerate(pairs)]
+    model = Model(GROUPS, SESSIONS)
+    with running_paths("xdp", tmp_path, without) as switch:
+        switch.insert(*[group(n, copies) for n, copies in GROUPS.items()])
+        switch.insert(*[session(n, copies) for n, copies in SESSIONS.items()])
+        for start in range(0, len(packets), 4 * BATCH):
+            batch = packets[start : start + 4 * BATCH]
+            expected = [sent for frame in batch for sent in model.run(IN_PORT, frame)]
+            assert readable(switch.outcome(batch, expected)) == readable(Counter(expected))
 
 
 def readable(frames: Counter[Sent]) -> list[str]:

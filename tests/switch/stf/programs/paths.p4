@@ -1,4 +1,4 @@
-// Every packet path of v1model, chosen by bits of the packet, in any combination.
+// Every packet path of v1model, chosen by bits of the packet, in any combination. WITHOUT_... take paths away.
 #include <core.p4>
 #include <v1model.p4>
 
@@ -70,10 +70,16 @@ control MyIngress(inout headers_t hdr, inout meta_t meta, inout standard_metadat
         std.egress_spec = 2;
         if (hdr.op.ingress[4:4] == 1) mark_to_drop(std);
         if (hdr.op.ingress[3:3] == 1) std.mcast_grp = 1;
+#ifndef WITHOUT_TRUNCATE
         if (hdr.op.ingress[5:5] == 1) truncate(20);
+#endif
+#ifndef WITHOUT_I2E
         if (hdr.op.ingress[0:0] == 1) clone(CloneType.I2E, 1);
         if (hdr.op.ingress[1:1] == 1) clone_preserving_field_list(CloneType.I2E, 2, 1);
+#endif
+#ifndef WITHOUT_RESUBMIT
         if (hdr.op.ingress[2:2] == 1 && std.instance_type != RESUBMITTED) resubmit_preserving_field_list(2);
+#endif
         if (hdr.op.ingress[6:6] == 1) mark_to_drop(std);
         if (hdr.op.ingress[7:7] == 1) std.egress_spec = 511;
     }
@@ -94,15 +100,21 @@ control MyEgress(inout headers_t hdr, inout meta_t meta, inout standard_metadata
         hdr.report.priority = (bit<8>)std.priority;
         meta.kept = meta.kept + 1;
         meta.other = 8;
+#ifndef WITHOUT_TRUNCATE
         if (hdr.op.egress[5:5] == 1) truncate(22);
+#endif
         if (std.instance_type == EGRESS_CLONE) return;
+#ifndef WITHOUT_E2E
         if (hdr.op.egress[0:0] == 1) clone(CloneType.E2E, 3);
         if (hdr.op.egress[1:1] == 1) clone_preserving_field_list(CloneType.E2E, 4, 1);
+#endif
+#ifndef WITHOUT_RECIRCULATE
         if (hdr.op.egress[2:2] == 1 && hdr.op.hops < 2) {
             hdr.report.setInvalid();
             hdr.op.hops = hdr.op.hops + 1;
             recirculate_preserving_field_list(1);
         }
+#endif
         if (hdr.op.egress[4:4] == 1) mark_to_drop(std);
     }
 }
