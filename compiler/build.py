@@ -16,6 +16,9 @@ from rackplane.compiler.errors import CompileErrors
 from rackplane.compiler.ids import assign_all
 from rackplane.compiler.kernel import has_may_goto
 
+# Objects whose line numbers count the lines of the C text.
+_LINES = "physical lines"
+
 
 def compile_pipeline(
     pipeline: ir.Pipeline, *, cache: Path | None = None, lead_bytes: int = 0
@@ -55,7 +58,7 @@ def cached_object(program: Program, folder: Path | None) -> tuple[bytes, bool]:
     """The object of a generated program: by its text, from the cache or from clang."""
     if folder is None:
         return clang.compile_c(program.text), False
-    key = caches.key(__version__, clang.version(clang.find()), *clang.FLAGS, program.text)
+    key = caches.key(__version__, _LINES, clang.version(clang.find()), *clang.FLAGS, program.text)
     entry, refused = folder / f"{key}.o", folder / f"{key}.stack"
     known = caches.read(entry)
     if known is not None:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from rackplane.compiler.clines import OWN_NAME, p4_place, without_directives
 from rackplane.compiler.errors import CompileErrors
 from rackplane.compiler.source import Span
 
@@ -76,8 +77,8 @@ def compile_c(text: str) -> bytes:
         CompileErrors: when clang refuses it for any other reason, located at the P4 line where there is one.
     """
     with tempfile.TemporaryDirectory(prefix="rackplane-") as folder:
-        source, target = Path(folder, "program.c"), Path(folder, "program.o")
-        source.write_text(text, encoding="utf-8")
+        source, target = Path(folder, OWN_NAME), Path(folder, "program.o")
+        source.write_text(without_directives(text), encoding="utf-8")
         command = [find(), *FLAGS, "-c", source.name, "-o", target.name]
         try:
             result = subprocess.run(
@@ -90,12 +91,13 @@ def compile_c(text: str) -> bytes:
             raise StackTooSmall(large)
         if result.returncode == 0:
             return target.read_bytes()
-    raise _failure(result.stderr)
+    raise _failure(result.stderr, text)
 
 
-def _failure(messages: str) -> Exception:
+def _failure(messages: str, text: str) -> Exception:
     found = _ERROR.search(messages)
     if found is None:
         return CompileErrors.at(f"clang failed: {messages.strip()[:500]}")
-    span = Span(found["file"], int(found["line"]), 1)
+    line = int(found["line"])
+    span = p4_place(text, line) or Span(found["file"], line, 1)
     return CompileErrors.at(f"clang refuses the code made for this: {found['text']}", span)

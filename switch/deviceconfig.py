@@ -11,8 +11,10 @@ import binascii
 import json
 
 from rackplane.compiler import bundle
+from rackplane.compiler.lexing.preprocessed import source_lines
 from rackplane.compiler.manifest import Manifest
-from rackplane.switch.errors import BundleError, RequestError
+from rackplane.switch import verifier
+from rackplane.switch.errors import BundleError, RequestError, VerifierError
 from rackplane.switch.p4runtime import wire
 
 _KEY = "rackplane_bundle"
@@ -22,11 +24,24 @@ _DEVICE_DATA = 3  # field of p4.tmp.P4DeviceConfig
 
 def read(config: bytes) -> tuple[bytes, Manifest]:
     """Return the object and the manifest of a bundle."""
+    found = _bundle(config)
+    return found.object, found.manifest
+
+
+def in_p4(error: VerifierError, config: bytes) -> VerifierError:
+    """The error about a config's program, with lines of its P4 text as far as the config has it."""
     try:
-        read_bundle = bundle.Bundle.from_bytes(_unwrapped(config))
+        found = _bundle(config)
+    except (BundleError, RequestError):
+        return error
+    return verifier.in_p4(error, found.c_text, source_lines(found.source))
+
+
+def _bundle(config: bytes) -> bundle.Bundle:
+    try:
+        return bundle.Bundle.from_bytes(_unwrapped(config))
     except bundle.BundleError as e:
         raise BundleError(f"p4_device_config is not a compiled bundle: {e}") from e
-    return read_bundle.object, read_bundle.manifest
 
 
 def as_json(compiled: bundle.Bundle) -> str:

@@ -34,10 +34,17 @@ class SourceLine:
 
 
 class VerifierError(SwitchError):
-    """The kernel refused a program. `lines` are the P4 lines that led there, the last one being the culprit."""
+    """The kernel refused a program. `lines` are the source lines that led there, the last one being the culprit.
 
-    def __init__(self, message: str, lines: tuple[SourceLine, ...], log: str) -> None:
+    `log` is what the verifier said in full, `reason` why it gave up, `program` the function.
+    """
+
+    def __init__(
+        self, message: str, lines: tuple[SourceLine, ...], log: str, program: str = "", reason: str = ""
+    ) -> None:
         super().__init__(message)
+        self.program = program
+        self.reason = reason
         self.lines = lines
         self.log = log
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from rackplane.switch import libbpf
 from rackplane.switch.errors import BpfError, BundleError, SwitchError
 from rackplane.switch.libbpf import AttachType, MapInfo, MapType, ObjectPtr, ProgramPtr, ProgramType
+from rackplane.switch.lineinfo import lines_of
 from rackplane.switch.maps import BpfMap
 from rackplane.switch.verifier import explain
 
@@ -34,6 +35,7 @@ class ProgramNames:
 class OpenObject:
     """An object that libbpf has read: its maps are known, nothing is in the kernel."""
 
+    image: bytes
     pointer: ObjectPtr
     maps: dict[str, MapInfo]
     inner: dict[str, MapInfo]
@@ -95,7 +97,7 @@ def open_object(image: bytes, names: ProgramNames) -> OpenObject:
     except SwitchError:
         libbpf.close_object(pointer)
         raise
-    return OpenObject(pointer, maps, inner, programs)
+    return OpenObject(image, pointer, maps, inner, programs)
 
 
 def load(opened: OpenObject, names: ProgramNames) -> LoadedObject:
@@ -107,7 +109,7 @@ def load(opened: OpenObject, names: ProgramNames) -> LoadedObject:
         try:
             libbpf.load_object(opened.pointer)
         except BpfError as e:
-            raise _load_error(e, logs, messages.lines) from e
+            raise _load_error(e, opened.image, logs, messages.lines) from e
     maps = [BpfMap(libbpf.map_info(m), libbpf.map_fd(m)) for m in libbpf.object_maps(opened.pointer)]
     fds = {name: libbpf.program_fd(program) for name, program in opened.programs.items()}
     return LoadedObject(
@@ -121,11 +123,13 @@ def load(opened: OpenObject, names: ProgramNames) -> LoadedObject:
     )
 
 
-def _load_error(error: BpfError, logs: dict[str, ctypes.Array[ctypes.c_char]], said: list[str]) -> SwitchError:
+def _load_error(
+    error: BpfError, image: bytes, logs: dict[str, ctypes.Array[ctypes.c_char]], said: list[str]
+) -> SwitchError:
     for name, buffer in logs.items():
         log = buffer.value.decode(errors="replace")
         if log and "failed" in " ".join(line for line in said if name in line):
-            return explain(name, log)
+            return explain(name, log, lines_of(image, name))
     reason = "; ".join(line for line in said if "\n" not in line) or str(error)
     return BundleError(f"the object cannot be loaded into the kernel: {reason}")
 

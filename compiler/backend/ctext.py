@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 
+from rackplane.compiler.clines import OWN_NAME
 from rackplane.compiler.ir import NOWHERE, Span
 
 _NOT_A_NAME = re.compile(r"\W", re.ASCII)
-_SELF = "program.c"
 
 
 def runtime(name: str) -> str:
@@ -88,15 +88,15 @@ class CWriter:
     def render(self) -> str:
         """The whole text, with #line directives wherever the place is not what the compiler would count."""
         out: list[str] = []
-        file, expected = _SELF, 1
+        file, expected = OWN_NAME, 1
         for text, span in self.lines:
-            want = (span.file, span.line) if span.line else (_SELF, len(out) + 1)
+            want = (span.file, span.line) if span.line else (OWN_NAME, len(out) + 1)
             if want != (file, expected) and text.strip() not in ("", "}"):
                 if span.line:
                     out.append(f"#line {span.line} {c_string(span.file)}")
                 else:
-                    out.append(f"#line {len(out) + 2} {c_string(_SELF)}")
-                    want = (_SELF, len(out) + 1)
+                    out.append(f"#line {len(out) + 2} {c_string(OWN_NAME)}")
+                    want = (OWN_NAME, len(out) + 1)
                 file, expected = want
             out.append(text)
             expected += 1

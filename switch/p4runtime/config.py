@@ -16,7 +16,8 @@ from finsy.proto import p4r
 from rackplane.compiler.manifest import Manifest
 from rackplane.switch import pipeline as pipelines
 from rackplane.switch.device import Device
-from rackplane.switch.errors import Code, PortError, RequestError, SwitchError, invalid, not_found
+from rackplane.switch.deviceconfig import in_p4
+from rackplane.switch.errors import Code, PortError, RequestError, SwitchError, VerifierError, invalid, not_found
 from rackplane.switch.p4runtime.write import Writer
 from rackplane.switch.pipeline import Pipeline
 from rackplane.switch.reconcile import carry_over
@@ -154,6 +155,8 @@ class PipelineConfigs:
             pipeline = await asyncio.to_thread(load)
         except RequestError:
             raise
+        except VerifierError as e:
+            raise invalid(f"the config cannot be realized: {in_p4(e, message.p4_device_config)}") from e
         except SwitchError as e:
             raise invalid(f"the config cannot be realized: {e}") from e
         return _Config(message, pipeline, Writer(pipeline))
