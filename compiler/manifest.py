@@ -130,9 +130,9 @@ class ConstEntry:
 class TableLayout:
     """A table: P4Runtime id and name, its maps and layouts.
 
-    `map` is empty for CODE and KEYLESS. `default_map` is an ARRAY of one value (empty when the default action
-    is const and compiled in). `direct_counter` names the map indexed by an entry's handle, `direct_meter` is the id
-    of a meter (see MeterLayout) or 0.
+    `map` is empty for CODE and KEYLESS. `default_map` is an ARRAY whose element `default_index` is the value of the
+    default action (empty when it is const and compiled in). `direct_counter` names the map indexed by an entry's
+    handle, `direct_meter` is the id of a meter (see MeterLayout) or 0.
     `action_profile` is the id of the profile whose members the entries name, or 0.
     `hits` names a .bss section of u64 last-hit times (ns, CLOCK_MONOTONIC) by handle where the table has idle
     timeouts.
@@ -156,6 +156,7 @@ class TableLayout:
     direct_meter: int = 0
     hits: str = ""
     action_profile: int = 0
+    default_index: int = 0
     trie: TrieMaps | None = None
     buckets: BucketMaps | None = None
 

@@ -23,7 +23,6 @@ from rackplane.switch.keys import KeyCodec, MaskedKey, TernaryCodec, needs_prior
 from rackplane.switch.maps import BpfMap
 from rackplane.switch.profiles import ActionProfile, Target, entry_value
 
-_DEFAULT_KEY = bytes(4)
 _UNSET = -1
 
 
@@ -334,7 +333,8 @@ class Table:
 
     def _install_default(self) -> None:
         if self._default_map is not None:
-            self._default_map.put(_DEFAULT_KEY, self.default.value)
+            key = self.layout.default_index.to_bytes(4, "little")
+            self._default_map.put(key, self.default.value.ljust(self._default_map.info.value_size, b"\0"))
 
     def original_default(self) -> Entry:
         """Return the default entry that the program itself gives."""

@@ -201,7 +201,11 @@ def _check_table(table: TableLayout, checker: Checker) -> None:
     _check_key(table)
     _check_entries(table, checker)
     if table.default_map:
-        checker.sized(table.default_map, MapType.ARRAY, f"{purpose}, default action", 4, table.value_size, 1)
+        defaults = checker.map(table.default_map, MapType.ARRAY, f"{purpose}, default action")
+        if defaults.value_size < table.value_size or not 0 <= table.default_index < defaults.max_entries:
+            raise BundleError(
+                f"{purpose}, default action: map {defaults} has no element {table.default_index} for it"
+            )
     if not 0 <= table.default[0] < len(table.actions):
         raise BundleError(f"{purpose}: the default action {table.default[0]} is not one of {len(table.actions)}")
     for entry in table.entries:

@@ -107,6 +107,7 @@ def _table(described: Described, plan: TablePlan) -> TableLayout:
         kind=plan.kind,
         map=plan.map,
         default_map=plan.default_map,
+        default_index=plan.position,
         size=plan.size,
         key_size=plan.key_size,
         value_size=plan.value_size,

@@ -219,6 +219,8 @@ def _data(out: CWriter, facts: Facts, structure: Structure, members: list[str], 
 
 def _maps(out: CWriter, facts: Facts, plans: dict[str, TablePlan]) -> None:
     pipeline = facts.pipeline
+    for definition in tables.defaults(plans.values()):
+        out.text(definition)
     for plan in plans.values():
         for definition in tables.maps(plan):
             out.text(definition)

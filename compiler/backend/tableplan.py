@@ -23,7 +23,10 @@ VALUE_HEAD = 8
 
 @dataclass(frozen=True)
 class TablePlan:
-    """A table's C names and layouts. `order` is the position in Table.keys of each KeyField."""
+    """A table's C names and layouts. `order` is the position in Table.keys of each KeyField.
+
+    `position` is the table's among the program's.
+    """
 
     table: ir.Table
     name: str
@@ -33,6 +36,7 @@ class TablePlan:
     key_size: int
     value_size: int
     actions: tuple[ActionLayout, ...]
+    position: int = 0
 
     @property
     def size(self) -> int:
@@ -66,8 +70,8 @@ class TablePlan:
 
     @property
     def default_map(self) -> str:
-        """The name of the default action's map, or nothing: with an action profile it is the program's for good."""
-        return "" if self.table.const_default or self.table.implementation else f"{self.name}_default"
+        """The name of the map of all default actions, or nothing when this one is the program's for good."""
+        return "" if self.table.const_default or self.table.implementation else "defaults"
 
     @property
     def counter_map(self) -> str:
@@ -174,4 +178,4 @@ def plan_table(pipeline: ir.Pipeline, position: int, table: ir.Table, action_ids
     ]
     value_size = (max([VALUE_HEAD, *(end for _, end in planned)]) + 7) & ~7
     name = f"t{position}_{identifier(table.name.rsplit('.', 1)[-1])[:24]}"
-    return TablePlan(table, name, kind, keys, order, key_size, value_size, tuple(a for a, _ in planned))
+    return TablePlan(table, name, kind, keys, order, key_size, value_size, tuple(a for a, _ in planned), position)

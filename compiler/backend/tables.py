@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from rackplane.compiler import ir
@@ -23,15 +23,22 @@ _MANY_ENTRIES = 8
 def maps(plan: TablePlan) -> Iterator[str]:
     """The definitions of the maps that a table lives in, and its initial default action."""
     yield from _entry_maps(plan)
-    if plan.default_map:
-        yield f"struct {plan.name}_action {{ u8 b[{plan.value_size}]; }};"
-        yield f"DEFINE_MAP({plan.default_map}, BPF_MAP_TYPE_ARRAY, 0, u32, struct {plan.name}_action, 1);"
     if plan.hits_map:
         yield f'u64 {plan.name}_hits[{plan.size + 1}] SEC("{plan.hits_map}");'
     if plan.kind is not TableKind.CODE:
         value = plan.initial_value()
         words = [int.from_bytes(value[n : n + 8], "little") for n in range(0, len(value), 8)]
         yield f"const u64 {plan.name}_initial[{len(words)}] = {{{', '.join(f'{w:#x}ull' for w in words)}}};"
+
+
+def defaults(plans: Iterable[TablePlan]) -> Iterator[str]:
+    """The map of the default actions of all tables: a program may have 64 maps, too few for one each."""
+    found = [plan for plan in plans if plan.default_map]
+    if found:
+        size = max(plan.value_size for plan in found)
+        yield f"struct default_action {{ u8 b[{size}]; }};"
+        count = max(plan.position for plan in found) + 1
+        yield f"DEFINE_MAP({found[0].default_map}, BPF_MAP_TYPE_ARRAY, 0, u32, struct default_action, {count});"
 
 
 def _entry_maps(plan: TablePlan) -> Iterator[str]:
@@ -149,8 +156,8 @@ def _load_default(fx: Fx, plan: TablePlan, target: str) -> None:
         fx.out.line(f"{target} = {plan.name}_hoisted;")
         return
     with fx.out.block():
-        fx.out.line("u32 zero = 0;")
-        fx.out.line(f"{target} = bpf_map_lookup_elem(&{plan.default_map}, &zero);")
+        fx.out.line(f"u32 which = {plan.position};")
+        fx.out.line(f"{target} = bpf_map_lookup_elem(&{plan.default_map}, &which);")
 
 
 def _look_up(fx: Fx, plan: TablePlan) -> None:

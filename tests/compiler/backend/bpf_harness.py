@@ -206,7 +206,9 @@ class Loaded:
     def set_default(self, table: str, action: str, **params: int) -> None:
         """Change the default action."""
         layout = self.table(table)
-        self.update(layout.default_map, bytes(4), _value(layout, action, params))
+        value = _value(layout, action, params)
+        size = max(t.value_size for t in self.manifest.tables if t.default_map)
+        self.update(layout.default_map, struct.pack("=I", layout.default_index), value.ljust(size, b"\0"))
 
     def run(self, packet: bytes, repeat: int = 1, ifindex: int = LOOPBACK) -> Result:
         """Run the ingress program on a packet that comes from `ifindex`."""
