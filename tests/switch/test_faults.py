@@ -36,8 +36,8 @@ def test_a_batch_that_the_kernel_refuses_is_undone(basic_object: bytes, monkeypa
     writer.write(0, inserts(p4.l2(1, 1)))
     real = libbpf.update_batch
 
-    def refuse_halfway(fd: int, keys: bytes, values: bytes, count: int) -> tuple[int, int]:
-        real(fd, keys, values, 1)
+    def refuse_halfway(fd: int, keys: bytes, values: bytes, count: int, flags: int) -> tuple[int, int]:
+        real(fd, keys, values, 1, flags)
         return -errno.ENOMEM, 1
 
     with monkeypatch.context() as patch:
