@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hash_model import ALGORITHMS, MORE, WIDTHS, Frame, decode
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from on_targets import TARGETS, running_program
 from program_lab import Lab
+from switch_hosts import Links
 
 pytestmark = pytest.mark.root
 
@@ -64,3 +68,18 @@ def test_random_numbers_are_within_their_bounds(lab: Lab, pick: int, name: str) 
     assert decode(sent(lab, Frame(fields(pick=pick, base=9, limit=9))), name) == 9
     untouched = Frame(fields(pick=pick, base=9, limit=8, result=77, wide=77))
     assert decode(sent(lab, untouched), name) == 77
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_both_targets_hash_alike(target: str, links: Links, tmp_path: Path) -> None:
+    chance = random.Random(11)
+    with running_program(target, "hashes", links, tmp_path):
+        for pick, algorithm in enumerate(ALGORITHMS):
+            for type_ in (0, 1):
+                values = {name: chance.getrandbits(WIDTHS[name]) for name in ("a", "b", "c", "d", "src")}
+                more = {name: chance.getrandbits(width) for name, width in MORE.items()}
+                frame = Frame({**values, **more, "type": type_, "pick": pick, "base": 3, "limit": 1 << 40})
+                links.hosts[2].send(frame.encode())
+                answer = links.hosts[1].receive(3)
+                assert answer is not None
+                assert decode(answer, "result") == 3 + algorithm(frame.hashed()) % (1 << 40), (pick, type_)

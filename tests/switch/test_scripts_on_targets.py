@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from compiled_program import FIXTURES
+from on_targets import TARGETS
 
 from rackplane.switch.stf.runner import run_script
 from rackplane.switch.targets import by_name
 
 SCRIPTS = sorted(FIXTURES.glob("*.stf"))
-TARGETS = ["xdp", pytest.param("bmv2", marks=pytest.mark.bmv2)]
 
 
 @pytest.mark.root

@@ -7,16 +7,12 @@ from pathlib import Path
 
 import pytest
 import selector_model as model
-from compiled_program import FIXTURES
 from finsy.proto import p4i, p4r
-from google.protobuf import text_format
+from on_targets import TARGETS, running_program
 from switch_hosts import Links
 
 from rackplane.switch.stf.client import Client
-from rackplane.switch.target import SwitchSetup, free_port, running
-from rackplane.switch.targets import by_name
 
-TARGETS = ["xdp", pytest.param("bmv2", marks=pytest.mark.bmv2)]
 INSERT, MODIFY, DELETE = p4r.Update.INSERT, p4r.Update.MODIFY, p4r.Update.DELETE
 FLOWS = 16
 
@@ -54,13 +50,7 @@ class Controller:
 
 @pytest.fixture(params=TARGETS)
 def controller(request: pytest.FixtureRequest, links: Links, tmp_path: Path) -> Iterator[Controller]:
-    target = by_name(request.param)
-    program = target.compile(FIXTURES / "selectors.p4", tmp_path)
-    info = text_format.Parse(program.p4info.read_text(), p4i.P4Info())
-    setup = SwitchSetup(f"127.0.0.1:{free_port()}", tmp_path / "state", ports=links.ports)
-    with running(target, setup), Client(setup.grpc_address, setup.device_id) as client:
-        client.set_pipeline(info, program.device_config.read_bytes())
-        links.wait_up()
+    with running_program(request.param, "selectors", links, tmp_path) as (client, info):
         yield Controller(client, info, links)
 
 
