@@ -67,8 +67,11 @@ class TableLowerer(LabelLowerer):
     def _make_table(self, declaration: ast.TableDeclaration, frame: Frame) -> LoweredTable:
         prefix = frame.instance.prefix if frame.instance is not None else ""
         name = control_plane_name(declaration.annotations, prefix, declaration.name)
-        if name in self._program.collected.tables:
-            raise LowerError(f"two tables have the control-plane name '{name}'", declaration.span)
+        other = self._program.collected.tables.get(name)
+        if other is not None:
+            again = ["the control stands twice in V1Switch: write it once more under another name"]
+            notes = again if other.span == declaration.span else []
+            raise LowerError(f"two tables have the control-plane name '{name}'", declaration.span, *notes)
         with self._collect() as prelude:
             keys = tuple(self._key(k) for k in declaration.keys or ())
         with self._action_code(self._must_flag(declaration)) as exited:

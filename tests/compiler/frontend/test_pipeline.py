@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rackplane.compiler import ir
-from rackplane.compiler.errors import Diagnostic
+from rackplane.compiler.errors import CompileErrors, Diagnostic
 from rackplane.compiler.frontend import load
 
 FRAME = (Path(__file__).parents[1] / "programs" / "frame.p4").read_text()
@@ -248,3 +248,13 @@ def test_warnings_are_collected(tmp_path: Path) -> None:
     warnings: list[Diagnostic] = []
     load(path, warnings=warnings)
     assert [w.message for w in warnings] == ["300 does not fit in bit<8>: it becomes 44"]
+
+
+def test_a_control_with_tables_cannot_be_ingress_and_egress(tmp_path: Path) -> None:
+    path = tmp_path / "program.p4"
+    body = table("hdr.data.a : exact;")
+    signature = "control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm)"
+    path.write_text(f"{FRAME}\n{signature} {{ {body} }}\nV1Switch(P(), V(), I(), I(), C(), D()) main;\n")
+    with pytest.raises(CompileErrors, match="two tables have the control-plane name 'I.t'") as caught:
+        load(path)
+    assert "under another name" in caught.value.diagnostics[0].notes[0]
