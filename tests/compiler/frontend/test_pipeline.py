@@ -255,6 +255,6 @@ def test_a_control_with_tables_cannot_be_ingress_and_egress(tmp_path: Path) -> N
     body = table("hdr.data.a : exact;")
     signature = "control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm)"
     path.write_text(f"{FRAME}\n{signature} {{ {body} }}\nV1Switch(P(), V(), I(), I(), C(), D()) main;\n")
-    with pytest.raises(CompileErrors, match="two tables have the control-plane name 'I.t'") as caught:
+    with pytest.raises(CompileErrors, match=r"two tables have the control-plane name 'I\.t'") as caught:
         load(path)
     assert "under another name" in caught.value.diagnostics[0].notes[0]
