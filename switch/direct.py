@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from finsy.proto import p4r
 
-from rackplane.switch.counters import DirectCounters
+from rackplane.switch.counters import DirectCounters, counter_words
 from rackplane.switch.errors import Code, RequestError, invalid
 from rackplane.switch.handles import DEFAULT_HANDLE, Handles
 from rackplane.switch.idle import IdleTimers
@@ -64,39 +64,45 @@ class DirectResources:
 
         A MODIFY without a meter_config sets the meter back to its default.
         """
-        counts, marks = message.HasField("counter_data"), message.HasField("meter_counter_data")
+        counts = message.counter_data if message.HasField("counter_data") else None
         config = message.meter_config if message.HasField("meter_config") else None
-        reset = config is None and modify and self.meters is not None and self.meters.config(handle) is not None
-        if not (counts or marks or config is not None or reset):
-            return
-        if counts:
-            self.set_counter(handle, message.counter_data)
-        if config is not None or reset:
-            self.configure_meter(handle, config)
-        if marks:
-            self.reset_marks(handle, message.meter_counter_data)
+        marks = message.meter_counter_data if message.HasField("meter_counter_data") else None
+        if counts is not None:
+            self._check_counter(counts)
+        if config is not None or marks is not None:
+            self._meters_for(handle).check(config, marks)
+        if counts is not None:
+            self.set_counter(handle, counts)
+        if config is not None or (modify and self.meters is not None and self.meters.config(handle) is not None):
+            self.set_meter(handle, config, marks)
+        elif marks is not None:
+            self.reset_marks(handle)
         message.ClearField("counter_data")
         message.ClearField("meter_config")
         message.ClearField("meter_counter_data")
 
     def set_counter(self, handle: int, data: p4r.CounterData) -> None:
         """Set an entry's counter."""
-        if self.counters is None:
-            raise invalid("a counter is set, but the table has no direct counter")
+        counters = self._check_counter(data)
         self._save(handle)
-        self.counters.set(handle, data, "the entry's counter")
+        counters.set(handle, data, "the entry's counter")
 
-    def configure_meter(self, handle: int, config: p4r.MeterConfig | None) -> None:
-        """Configure an entry's meter, or with None set it back to its default."""
+    def set_meter(
+        self, handle: int, config: p4r.MeterConfig | None, marks: p4r.MeterCounterData | None = None
+    ) -> None:
+        """Configure an entry's meter, or with None set it back to its default; clear its marks when given."""
         meters = self._meters_for(handle)
+        meters.check(config, marks)
         self._save(handle)
         meters.configure((handle,), config)
+        if marks is not None:
+            meters.reset_marks((handle,))
 
-    def reset_marks(self, handle: int, data: p4r.MeterCounterData) -> None:
+    def reset_marks(self, handle: int) -> None:
         """Set what an entry's meter has marked to zero."""
         meters = self._meters_for(handle)
         self._save(handle)
-        meters.reset_marks((handle,), data)
+        meters.reset_marks((handle,))
 
     def commit(self) -> None:
         """End a batch: its changes stay."""
@@ -121,6 +127,12 @@ class DirectResources:
                 part()
 
         self._saved[handle] = restore
+
+    def _check_counter(self, data: p4r.CounterData) -> DirectCounters:
+        if self.counters is None:
+            raise invalid("a counter is set, but the table has no direct counter")
+        counter_words(data, "the entry's counter")
+        return self.counters
 
     def _meters_for(self, handle: int) -> MeterCells:
         if self.meters is None:

@@ -37,14 +37,25 @@ class MeterCells:
         self._marks = marks
         self.configs: dict[int, p4r.MeterConfig] = {}
 
+    def check(self, config: p4r.MeterConfig | None, marks: p4r.MeterCounterData | None) -> None:
+        """Refuse what meters cannot be set to: a configuration, and marks that are not zero."""
+        if config is not None and not _is_default(config):
+            _check(config, self.name)
+        for color in ("green", "yellow", "red") if marks is not None else ():
+            counts: p4r.CounterData = getattr(marks, color)
+            if counts.packet_count or counts.byte_count:
+                raise invalid(f"the {color} counter of {self.name} can only be set to zero")
+
     def configure(self, indices: Sequence[int], config: p4r.MeterConfig | None) -> None:
-        """Give meters a configuration and full buckets, or with None the default: green for every packet."""
-        checked = None if config is None or _is_default(config) else config
-        value = _kernel_value(checked, self.name) if checked is not None else UNSET
-        for index in indices:
-            if checked is not None:
-                self.configs[index] = checked
-            else:
+        """Give meters a checked configuration and full buckets, or with None the default (green)."""
+        value = UNSET
+        if config is not None and not _is_default(config):
+            kept = p4r.MeterConfig()
+            kept.CopyFrom(config)
+            value = _METER.pack(0, 1, 0, *_bucket(config.cir, config.cburst), *_bucket(config.pir, config.pburst))
+            self.configs |= dict.fromkeys(indices, kept)
+        else:
+            for index in indices:
                 self.configs.pop(index, None)
         self._meters.put_many(_keys(indices), [value] * len(indices), locked=True)
 
@@ -59,18 +70,14 @@ class MeterCells:
             green, yellow, red = (p4r.CounterData(packet_count=p, byte_count=b) for p, b in row)
             yield p4r.MeterCounterData(green=green, yellow=yellow, red=red)
 
-    def reset_marks(self, indices: Sequence[int], data: p4r.MeterCounterData) -> None:
-        """Set what meters have marked to zero, the only value that may be written."""
-        for color in ("green", "yellow", "red"):
-            counts: p4r.CounterData = getattr(data, color)
-            if counts.packet_count or counts.byte_count:
-                raise invalid(f"the {color} counter of {self.name} can only be set to zero")
+    def reset_marks(self, indices: Sequence[int]) -> None:
+        """Set what meters have marked to zero."""
         self._marks.put_many(_keys(indices), [bytes(MARKS_SIZE)] * len(indices))
 
     def clear(self, handles: Sequence[int]) -> None:
         """Let meters begin anew, for entries that took over the handle of earlier ones."""
         self.configure(handles, None)
-        self.reset_marks(handles, p4r.MeterCounterData())
+        self.reset_marks(handles)
 
     def snapshot(self, indices: Sequence[int]) -> Callable[[], None]:
         """Return what puts the configuration, the buckets and the marks of meters back to what they are now."""
@@ -102,10 +109,12 @@ class IndexedMeter:
         """Configure one meter, or every meter when no index is given."""
         indices = self._indices(entry)
         config = entry.config if entry.HasField("config") else None
+        marks = entry.counter_data if entry.HasField("counter_data") else None
+        self.cells.check(config, marks)
         for start in range(indices.start, indices.stop, READ_CHUNK):
             self.cells.configure(range(start, min(start + READ_CHUNK, indices.stop)), config)
-        if entry.HasField("counter_data"):
-            self.cells.reset_marks(indices, entry.counter_data)
+        if marks is not None:
+            self.cells.reset_marks(indices)
 
     def read(self, entry: p4r.MeterEntry) -> Iterator[p4r.Entity]:
         """Yield one meter, or every meter when no index is given."""
@@ -140,12 +149,6 @@ class IndexedMeter:
 def _is_default(config: p4r.MeterConfig) -> bool:
     """Whether every number is -1, an older way to say what leaving the configuration out says."""
     return (config.cir, config.cburst, config.pir, config.pburst) == _UNCONFIGURED
-
-
-def _kernel_value(config: p4r.MeterConfig, name: str) -> bytes:
-    _check(config, name)
-    committed = _bucket(config.cir, config.cburst)
-    return _METER.pack(0, 1, 0, *committed, *_bucket(config.pir, config.pburst))
 
 
 def _bucket(rate: int, burst: int) -> tuple[int, int, int, int]:

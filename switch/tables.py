@@ -163,9 +163,8 @@ class Table:
             raise invalid("the table has no direct meter")
         handle = self.find(message.table_entry).handle
         config = message.config if message.HasField("config") else None
-        self.direct.configure_meter(handle, config)
-        if message.HasField("counter_data"):
-            self.direct.reset_marks(handle, message.counter_data)
+        marks = message.counter_data if message.HasField("counter_data") else None
+        self.direct.set_meter(handle, config, marks)
 
     def flush(self) -> None:
         """Send queued changes to the kernel; raise BpfError."""

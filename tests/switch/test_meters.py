@@ -238,6 +238,27 @@ def test_refusals_of_indirect_meters(lab: Lab) -> None:
         lab.read(meter(lab, "octets", 16))
 
 
+def test_an_update_is_refused_as_a_whole(lab: Lab) -> None:
+    """A bad part of an update leaves its good parts undone too."""
+    lab.insert(limited(lab, 1))
+    one = meter(lab, "packets", 1, config(0, 1, 0, 1))
+    one.meter_entry.counter_data.red.packet_count = 1
+    other = direct(limited(lab, 1), config(0, 1, 0, 1))
+    other.direct_meter_entry.counter_data.red.packet_count = 1
+    third, fourth = limited(lab, 1), limited(lab, 1)
+    for entity in (third, fourth):
+        entity.table_entry.counter_data.packet_count = 5
+    third.table_entry.meter_config.CopyFrom(config(0, -1, 0, 0))
+    fourth.table_entry.meter_counter_data.green.byte_count = 7
+    for entity in (one, other, third, fourth):
+        assert lab.refusal(MODIFY, entity)[0] is Code.INVALID_ARGUMENT
+    assert lab.read(meter(lab, "packets", 1)) == [meter(lab, "packets", 1)]
+    assert lab.read(direct(limited(lab, 1))) == [direct(limited(lab, 1))]
+    wanted = without(limited(lab, 1))
+    wanted.table_entry.counter_data.SetInParent()
+    assert lab.read(wanted)[0].table_entry.counter_data.packet_count == 0
+
+
 def test_a_batch_that_is_undone_leaves_meters_as_they_were(lab: Lab) -> None:
     entry = limited(lab, 1)
     entry.table_entry.meter_config.CopyFrom(config(0, 1, 0, 1))
