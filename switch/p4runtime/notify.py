@@ -6,6 +6,7 @@ They go to the primary of every role that has the digest or the table in its rea
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable
 
@@ -18,12 +19,15 @@ from rackplane.switch.p4runtime.controller import Controller
 from rackplane.switch.pipeline import Pipeline
 from rackplane.switch.tables import Table
 
+log = logging.getLogger(__name__)
+
 _RECORDS_PER_WAKEUP = 512
 _LONGEST_SLEEP_NS = 3600 * 10**9
 _ENTRIES_PER_MESSAGE = 1000
 # Idle entries are looked for this often, or less when looking takes long: at most a twentieth of the time.
 _SHORTEST_SCAN_NS, _LONGEST_SCAN_NS = 10**7, 10**8
 _SCAN_SHARE = 20
+_WARNING_INTERVAL_NS = 10 * 10**9
 
 
 class Notifier:
@@ -36,6 +40,8 @@ class Notifier:
         self._timer: asyncio.TimerHandle | None = None
         self._scanner: asyncio.TimerHandle | None = None
         self._idle: list[Table] = []
+        self._next_warning = 0
+        self._lost: dict[str, int] = {}
 
     def attach(self, pipeline: Pipeline) -> None:
         """Follow a program; needs a running event loop."""
@@ -55,7 +61,7 @@ class Notifier:
             if timer:
                 timer.cancel()
         self._pipeline = self._digest_fd = self._timer = self._scanner = None
-        self._idle = []
+        self._idle, self._lost = [], {}
 
     def primaries_changed(self) -> None:
         """A new primary is told what the one before it was told."""
@@ -70,8 +76,19 @@ class Notifier:
 
     def _digests_in(self) -> None:
         if self._pipeline:
-            self._send(self._pipeline.digests.receive(_RECORDS_PER_WAKEUP, time.monotonic_ns()))
+            now = time.monotonic_ns()
+            self._send(self._pipeline.digests.receive(_RECORDS_PER_WAKEUP, now))
             self._schedule()
+            if now >= self._next_warning:
+                self._next_warning = now + _WARNING_INTERVAL_NS
+                self._warn_of_losses(self._pipeline)
+
+    def _warn_of_losses(self, pipeline: Pipeline) -> None:
+        lost = pipeline.digests.lost()
+        for name, count in lost.items():
+            if count > self._lost.get(name, 0):
+                log.warning("digest %s: %d messages have found no room in the ring so far", name, count)
+        self._lost = lost
 
     def _tick(self) -> None:
         self._timer = None

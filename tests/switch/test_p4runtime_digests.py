@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import grpc
 import pytest
 import switch_client as p4
@@ -108,6 +110,22 @@ def test_two_digests_and_their_entries(bridge: p4.Client, links: Links, learning
     assert bridge.read(everything) == [second]
     links.hosts[2].send(frame(7, 0x9999))
     assert bridge.stream.receive().digest.digest_id == learning.digest_id("kind_t")
+
+
+@pytest.mark.root
+def test_lost_messages_are_told_in_the_log(
+    bridge: p4.Client, switch: Running, learning: CompiledProgram, caplog: pytest.LogCaptureFixture
+) -> None:
+    """More at once than the ring holds: the program runs so often in one call that nobody can read meanwhile."""
+    bridge.insert(config(learning, "learn_t", timeout=3600 * SECOND))
+    pipeline = switch.device.pipeline
+    assert pipeline is not None
+    port_of_loopback = SharedMemory(pipeline.loaded.map(learning.manifest.maps.ports))
+    port_of_loopback.words(2, learning.manifest.maps.max_ifindex)[LOOPBACK] = 2
+    deadline = time.monotonic() + 60
+    while "messages have found no room in the ring so far" not in caplog.text:
+        assert time.monotonic() < deadline
+        libbpf.test_run(pipeline.loaded.ingress_fd, frame(1), 400_000, LOOPBACK)
 
 
 REFUSED = [
