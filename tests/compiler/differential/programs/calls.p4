@@ -98,6 +98,10 @@ control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) 
     }
     apply {
         sm.egress_spec = 1;
+        if (!hdr.given.isValid()) {
+            mark_to_drop(sm);
+            return;
+        }
         pair_t<bit<8>> p = { hdr.given.a, hdr.given.b };
         hdr.given.c = larger<bit<8>>(p.left, p.right, p.left < p.right);
         swap(hdr.given.a, hdr.given.b);

@@ -116,6 +116,10 @@ control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) 
 
     apply {
         sm.egress_spec = 1;
+        if (!hdr.given.isValid()) {
+            mark_to_drop(sm);
+            return;
+        }
         hdr.result.setValid();
         hdr.result = { 0, 0, 0, 0, 0, 0, 0, 0 };
         if (exacts.apply().hit) { hdr.result.ran[0:0] = 1; }

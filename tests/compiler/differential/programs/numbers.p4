@@ -52,6 +52,10 @@ struct meta_t {}
 control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
     apply {
         sm.egress_spec = 1;
+        if (!hdr.given.isValid()) {
+            mark_to_drop(sm);
+            return;
+        }
         given_t x = hdr.given;
         hdr.result.setValid();
         hdr.result.r0 = x.a + x.b * 3 - 7;

@@ -63,6 +63,10 @@ parser P(packet_in packet, out headers_t hdr, inout meta_t meta, inout standard_
 control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
     apply {
         sm.egress_spec = 1;
+        if (!hdr.given.isValid()) {
+            mark_to_drop(sm);
+            return;
+        }
         hdr.given.ahead = meta.ahead;
         hdr.given.code = 0;
         if (sm.parser_error == error.PacketTooShort) { hdr.given.code = 1; }

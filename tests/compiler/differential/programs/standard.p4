@@ -44,6 +44,10 @@ parser P(packet_in packet, out headers_t hdr, inout meta_t meta, inout standard_
 control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
     apply {
         sm.egress_spec = 1;
+        if (!hdr.given.isValid()) {
+            mark_to_drop(sm);
+            return;
+        }
         meta.carried = hdr.given.v;
         hdr.result.setValid();
         hdr.result.ingress = (bit<16>) sm.ingress_port;

@@ -23,6 +23,10 @@ control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) 
     counter(16, CounterType.packets_and_bytes) seen;
     apply {
         sm.egress_spec = 1;
+        if (!hdr.given.isValid()) {
+            mark_to_drop(sm);
+            return;
+        }
         bit<32> index = (bit<32>) hdr.given.index & 0x1f;
         bit<16> old = 0;
         bit<48> sum = 0;

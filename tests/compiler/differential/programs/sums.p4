@@ -29,6 +29,10 @@ control V(inout headers_t hdr, inout meta_t meta) {
 control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
     apply {
         sm.egress_spec = 1;
+        if (!hdr.given.isValid()) {
+            mark_to_drop(sm);
+            return;
+        }
         hdr.given.seen = (bit<8>) sm.checksum_error;
         hdr.given.b = hdr.given.b + 1;
     }

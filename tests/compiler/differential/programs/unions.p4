@@ -61,6 +61,10 @@ parser P(packet_in packet, out headers_t hdr, inout meta_t meta, inout standard_
 control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
     apply {
         sm.egress_spec = 1;
+        if (!hdr.given.isValid()) {
+            mark_to_drop(sm);
+            return;
+        }
         hdr.given.seen = 0;
         if (hdr.options[0].s.isValid()) { hdr.given.seen[0:0] = 1; }
         if (hdr.options[0].l.isValid()) { hdr.given.seen[1:1] = 1; }

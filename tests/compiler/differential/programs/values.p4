@@ -49,6 +49,10 @@ struct meta_t {
 control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {
     apply {
         sm.egress_spec = 1;
+        if (!hdr.given.isValid()) {
+            mark_to_drop(sm);
+            return;
+        }
         hdr.result = { 0, 0, 0, 0 };
         outer_t o = { { hdr.given.a, hdr.given.b > 7 }, { hdr.given.b, { hdr.given.a, false } } };
         inner_t i = o.two[1];
