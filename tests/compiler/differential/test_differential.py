@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from compiled_switches import (
     packets,
 )
 from ir_switch import Switch
+from random_expressions import Writer
 
 from rackplane.compiler.frontend import load
 from rackplane.switch.target import TargetMissing
@@ -44,6 +46,22 @@ def test_the_kernel_does_what_the_program_means(name: str) -> None:
     finally:
         kernel.close()
     assert forwarded > PACKETS // 4
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_expressions_have_their_value(seed: int, tmp_path: Path) -> None:
+    """On fields of 0, 1, all ones and anything between."""
+    source, chance = tmp_path / "expressions.p4", random.Random(seed)
+    source.write_text(Writer(seed).program())
+    (tmp_path / "tail.p4").write_text((PROGRAMS / "tail.p4").read_text())
+    kernel, machine = KernelSwitch(source), Switch(load(source))
+    try:
+        for _ in range(100):
+            packet = bytes(chance.choice((0, 0xFF, 0x80, 1, chance.randrange(256))) for _ in range(100))
+            [(_, wanted)] = machine.process(IN_PORT, packet)
+            assert show(kernel.process(packet)) == show(wanted), source.read_text()
+    finally:
+        kernel.close()
 
 
 def show(packet: bytes | None) -> str:
