@@ -7,7 +7,32 @@ from dataclasses import dataclass
 
 FIELDS, RESULTS, DEPTH = 8, 14, 4
 _WIDTHS = (1, 3, 7, 8, 9, 13, 16, 24, 31, 32, 33, 48, 63, 64, 65, 72, 100, 128)
-_HEADER = "header {name}_t {{\n{fields}}}\n\n"
+_HEADER = "header {name}_t {{\n{fields}}}\n"
+_PROGRAM = """#include <core.p4>
+#include <v1model.p4>
+
+{given}
+{result}
+struct headers_t {{
+    given_t given;
+    result_t result;
+}}
+
+struct meta_t {{}}
+
+control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {{
+    apply {{
+        sm.egress_spec = 1;
+        if (!hdr.given.isValid()) {{
+            mark_to_drop(sm);
+            return;
+        }}
+        hdr.result.setValid();
+{body}    }}
+}}
+
+#include "tail.p4"
+"""
 
 
 @dataclass(frozen=True)
@@ -35,14 +60,7 @@ class Writer:
         body = "".join(
             f"        hdr.result.f{n} = {self._expression(kind, DEPTH)};\n" for n, kind in enumerate(self._results)
         )
-        return (
-            "#include <core.p4>\n#include <v1model.p4>\n\n"
-            f"{given}{result}struct headers_t {{\n    given_t given;\n    result_t result;\n}}\n\nstruct meta_t {{}}\n\n"
-            "control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) {\n    apply {\n"
-            "        sm.egress_spec = 1;\n        if (!hdr.given.isValid()) {\n            mark_to_drop(sm);\n"
-            "            return;\n        }\n        hdr.result.setValid();\n"
-            f'{body}    }}\n}}\n\n#include "tail.p4"\n'
-        )
+        return _PROGRAM.format(given=given, result=result, body=body)
 
     def _kind(self) -> Kind:
         signed = self._chance.random() < 0.3
@@ -74,7 +92,7 @@ class Writer:
         return self._cast(kind, 0)
 
     def _binary(self, kind: Kind, depth: int) -> str:
-        operator = self._chance.choice("+ - * & | ^".split())
+        operator = self._chance.choice(["+", "-", "*", "&", "|", "^"])
         return f"({self._expression(kind, depth)} {operator} {self._expression(kind, depth)})"
 
     def _saturating(self, kind: Kind, depth: int) -> str:
@@ -95,7 +113,7 @@ class Writer:
 
     def _condition(self, depth: int) -> str:
         kind = self._chance.choice(self._fields)
-        operator = self._chance.choice("< <= > >= == !=".split())
+        operator = self._chance.choice(["<", "<=", ">", ">=", "==", "!="])
         return f"{self._expression(kind, min(depth, 1))} {operator} {self._expression(kind, min(depth, 1))}"
 
     def _cast(self, kind: Kind, depth: int) -> str:
