@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from finsy.proto import p4i
+from finsy.proto import p4i, p4r
+from paths_lab import group, session
 
 from rackplane.compiler.bundle import Bundle
 from rackplane.compiler.driver import compile_program
@@ -22,6 +23,7 @@ from rackplane.switch.errors import BundleError
 from rackplane.switch.fanout import Devices
 from rackplane.switch.loopport import LoopPort
 from rackplane.switch.pipeline import Pipeline
+from rackplane.switch.reconcile import carry_over
 from rackplane.switch.stf.testbed import Testbed
 
 pytestmark = pytest.mark.root
@@ -44,6 +46,7 @@ class Running:
 
     pipeline: Pipeline
     testbed: Testbed
+    device: Device
 
 
 @pytest.fixture
@@ -53,7 +56,7 @@ def running(bundle: Bundle) -> Iterator[Running]:
         try:
             loaded = load(bundle, device.devices(with_loop=True))
             device.commit(loaded)
-            yield Running(loaded, testbed)
+            yield Running(loaded, testbed, device)
         finally:
             device.close()
 
@@ -96,6 +99,16 @@ def test_nothing_is_left_of_a_killed_process(how: signal.Signals) -> None:
 def test_a_program_that_needs_one_says_so(bundle: Bundle) -> None:
     with pytest.raises(BundleError, match="the program needs a loop port, and the switch has none"):
         load(bundle, Devices())
+
+
+def test_sessions_are_carried_over_to_the_next_program(running: Running, bundle: Bundle) -> None:
+    running.pipeline.sessions.insert(p4r.Entity(packet_replication_engine_entry=session(4, ((1, 5), (1, 6)))))
+    running.pipeline.groups.insert(p4r.Entity(packet_replication_engine_entry=group(4, ((1, 7),))))
+    following = load(bundle, running.device.devices(with_loop=True))
+    carry_over(running.pipeline, following)
+    assert following.sessions.get(4) == running.pipeline.sessions.get(4)
+    assert following.groups.get(4) == running.pipeline.groups.get(4)
+    running.device.commit(following)
 
 
 def test_a_packet_without_end_is_counted_once(running: Running) -> None:
