@@ -17,6 +17,7 @@ from enum import Enum
 MANIFEST_VERSION = 1
 CLONE_GROUP = 0x10000
 LOOP_GROUP = 0x20000
+LOOP_AND_PORT = 0x30000
 LOOP_REPLICA_PORT = 0xFFFF
 INDIRECT_SIZE = 16
 
@@ -310,7 +311,8 @@ class SwitchMaps:
     groups      HASH_OF_MAPS, u32 multicast group -> DEVMAP of (ifindex, egress program), replicas in order
     replicas    HASH, {u32 group, u16 port, u16 nth} -> u32 port << 16 | egress_rid; absent when nothing reads it.
                 With `copies_loop`, port is LOOP_REPLICA_PORT and nth counts all replicas of the group
-    fans        HASH, u32 group -> {u32 copies, u32 most bytes or 0, u32 class of service}; only with a loop program
+    fans        HASH, u32 group -> {u32 copies, u32 most bytes or 0, u16 class of service, u16 number of the first
+                replica, a bit for each port that has a replica}; only with a loop program
     stages      PROG_ARRAY: 0 the ingress program, 1 the loop program; only with a loop program
     drops       PERCPU_ARRAY of u64 by drop reason; `reasons` names them
     Empty names mean that the program needs no such map.
@@ -340,7 +342,8 @@ class Manifest:
     `registers`, u32 first element, u32 how many (up to 64), u32 1 to write and 0 to read, then the value, which
     takes register_words u64. It passes the frame with what it read, or drops it when the lock stayed busy.
     `loop_program` runs behind the switch's loop port, to which `groups` has the devices once and twice, under
-    LOOP_GROUP + 1 and + 2; empty when no packet goes that way. Clone session n is group CLONE_GROUP + n. With
+    LOOP_GROUP + 1 and + 2, and once behind each port p under LOOP_AND_PORT + p (not with `copies_loop`); empty when
+    no packet goes that way. Clone session n is group CLONE_GROUP + n. With
     `copies_loop` every copy of a group or session goes over the loop port, which gives it its port.
     """
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from rackplane.compiler.manifest import LOOP_GROUP, LOOP_REPLICA_PORT, SwitchMaps
+from rackplane.compiler.manifest import LOOP_AND_PORT, LOOP_GROUP, LOOP_REPLICA_PORT, SwitchMaps
 from rackplane.switch import libbpf
 from rackplane.switch.errors import BundleError
 from rackplane.switch.loader import LoadedObject
@@ -21,6 +21,7 @@ from rackplane.switch.ports import Port, device_value
 
 _BASES = (0, 0x8000)
 _MOST_CLONES = 2
+_FAN = struct.Struct("<IIHH4x")
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Fanouts:
         if self._fans is not None:
             for copies in range(1, _MOST_CLONES + 1):
                 self._need_loop(copies)
+            self._put_beside_ports()
 
     def put(self, new: Fanout, before: Fanout | None) -> None:
         """Make a fanout what it should be: packets go to the old replicas or to the new ones, never to a mix."""
@@ -108,6 +110,8 @@ class Fanouts:
         if not self._maps.copies_loop:
             for fanout in fanouts:
                 self._put_devices(fanout.group, self._present(fanout))
+            if self._fans is not None:
+                self._put_beside_ports()
 
     def _put_loop(self, new: Fanout) -> None:
         """Write the replicas beside the old ones, and switch over by one element."""
@@ -130,7 +134,9 @@ class Fanouts:
 
     def _put_fan(self, new: Fanout, copies: int, base: int) -> None:
         if self._fans is not None:
-            value = struct.pack("<IIHH", copies, new.max_bytes, new.priority, base)
+            ports = sum(1 << port for port in {replica.port for replica in new.replicas})
+            value = _FAN.pack(copies, new.max_bytes, new.priority, base)
+            value += ports.to_bytes(self._maps.max_ports // 8, "little")
             self._fans.put(struct.pack("<I", new.group), value)
 
     def _need_loop(self, copies: int) -> None:
@@ -141,20 +147,33 @@ class Fanouts:
             self._put_devices(LOOP_GROUP + copies, [self._devices.loop] * copies, -1)
             self._loops.add(copies)
 
+    def _put_beside_ports(self) -> None:
+        """A DEVMAP of each port and the loop port behind it, for originals that go on while their clone is made."""
+        if self._maps.copies_loop:
+            return
+        for number, port in self._devices.ports.items():
+            if port.exists and number < self._maps.max_ports:
+                devices = [(port.ifindex, self._egress_fd), (self._devices.loop, -1)]
+                self._write_devices(LOOP_AND_PORT + number, devices)
+
     def _present(self, fanout: Fanout) -> list[int]:
         ports = [self._devices.ports[r.port] for r in fanout.replicas if r.port in self._devices.ports]
         return [port.ifindex for port in ports if port.exists]
 
     def _put_devices(self, group: int, indexes: Sequence[int], program_fd: int | None = None) -> None:
+        fd = self._egress_fd if program_fd is None else program_fd
+        self._write_devices(group, [(ifindex, fd) for ifindex in indexes])
+
+    def _write_devices(self, group: int, devices: Sequence[tuple[int, int]]) -> None:
+        """Replace the DEVMAP of a group by one of (interface index, program)."""
         if self._groups is None:
             return
         if self._template is None:
             raise BundleError(f"map {self._groups.info} has no template for its groups")
-        info = replace(self._template, name=f"group{group}", max_entries=max(len(indexes), 1))
+        info = replace(self._template, name=f"group{group}", max_entries=max(len(devices), 1))
         inner = BpfMap(info, libbpf.create_map(info))
-        fd = self._egress_fd if program_fd is None else program_fd
         try:
-            for i, ifindex in enumerate(indexes):
+            for i, (ifindex, fd) in enumerate(devices):
                 inner.put(struct.pack("<I", i), device_value(ifindex, fd, info.value_size))
             self._groups.put(struct.pack("<I", group), struct.pack("<I", inner.fd))
         finally:
@@ -175,3 +194,8 @@ def _replica_key(group: int, port: int, nth: int) -> bytes:
 
 def _replica_value(replica: Replica) -> bytes:
     return struct.pack("<I", replica.port << 16 | replica.instance)
+
+
+def fan_size(max_ports: int) -> int:
+    """Bytes of a value of the fans map."""
+    return _FAN.size + max_ports // 8

@@ -18,6 +18,7 @@ from rackplane.compiler.manifest import (
     TrieMaps,
 )
 from rackplane.switch.errors import BundleError
+from rackplane.switch.fanout import fan_size
 from rackplane.switch.libbpf import BPF_F_MMAPABLE, MapInfo, MapType
 from rackplane.switch.meters import MARKS_SIZE, METER_SIZE
 
@@ -166,7 +167,7 @@ def _check_switch_maps(maps: SwitchMaps, checker: Checker) -> None:
     if maps.replicas:
         checker.sized(maps.replicas, MapType.HASH, "replicas", 8, 4, 1)
     if maps.fans:
-        checker.sized(maps.fans, MapType.HASH, "numbers of copies", 4, 12, 1)
+        checker.sized(maps.fans, MapType.HASH, "numbers of copies", 4, fan_size(maps.max_ports), 1)
     if maps.stages:
         checker.sized(maps.stages, MapType.PROG_ARRAY, "programs that call one another", 4, 4, 2)
     if maps.drops:

@@ -81,7 +81,7 @@ class Limits:
             "LEAD_BYTES": self.lead_bytes,
             "HAVE_MAY_GOTO": int(self.may_goto),
             "MAX_FANS": 2 * self.max_groups,
-            "MAX_DEVICE_MAPS": 2 * self.max_groups + self.max_replicas,
+            "MAX_DEVICE_MAPS": 2 * self.max_groups + self.max_replicas + self.max_ports,
             "DROP_PORT": DROP_PORT,
             "DROP_REASONS": len(REASONS),
         }

@@ -9,7 +9,7 @@ from rackplane.compiler.backend.parser import place_name, tracked
 from rackplane.compiler.backend.paths import Paths
 from rackplane.compiler.backend.structure import Structure
 from rackplane.compiler.backend.usage import standard_fields
-from rackplane.compiler.manifest import CLONE_GROUP, LOOP_GROUP, LOOP_REPLICA_PORT
+from rackplane.compiler.manifest import CLONE_GROUP, LOOP_AND_PORT, LOOP_GROUP, LOOP_REPLICA_PORT
 
 # Copies of one poll are on their way at most; in the loop port many more packets can wait.
 SLOTS = 512
@@ -33,6 +33,7 @@ def constants(paths: Paths) -> dict[str, int]:
         "MAX_POOLS": MAX_POOLS,
         "CLONE_GROUP": CLONE_GROUP,
         "LOOP_GROUP": LOOP_GROUP,
+        "LOOP_AND_PORT": LOOP_AND_PORT,
         "LOOP_REPLICA_PORT": LOOP_REPLICA_PORT,
     }
 
@@ -77,7 +78,7 @@ def write_structures(facts: Facts, out: CWriter, seen: bool) -> None:
     metadata = facts.types.c_type(facts.pipeline.metadata)
     for name in facts.paths.macros():
         out.line(f"#define {name}")
-    out.line("struct fan { u32 copies; u32 max_bytes; u16 priority; u16 base; };")
+    out.line("struct fan { u32 copies; u32 max_bytes; u16 priority; u16 base; u64 ports[MAX_PORTS / 64]; };")
     out.line(f"struct again {{ {metadata} kept ALIGNED; u32 type ALIGNED; u32 pool; u32 turns; }};")
     out.line("struct pool { u32 ticket; u32 left; };")
     used = standard_fields(facts.pipeline)

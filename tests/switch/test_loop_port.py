@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from finsy.proto import p4i, p4r
-from paths_lab import group, session
+from paths_lab import PROGRAM as PATHS
+from paths_lab import group, packet, session
 
 from rackplane.compiler.bundle import Bundle
 from rackplane.compiler.driver import compile_program
@@ -51,7 +53,13 @@ class Running:
 
 @pytest.fixture
 def running(bundle: Bundle) -> Iterator[Running]:
-    with Testbed([1]) as testbed:
+    with switch_of(bundle) as found:
+        yield found
+
+
+@contextmanager
+def switch_of(bundle: Bundle) -> Iterator[Running]:
+    with Testbed([1, 2]) as testbed:
         device = Device(testbed.near, None)
         try:
             loaded = load(bundle, device.devices(with_loop=True))
@@ -109,6 +117,30 @@ def test_sessions_are_carried_over_to_the_next_program(running: Running, bundle:
     assert following.sessions.get(4) == running.pipeline.sessions.get(4)
     assert following.groups.get(4) == running.pipeline.groups.get(4)
     running.device.commit(following)
+
+
+def test_an_original_needs_no_loop_port() -> None:
+    """It goes to its port at once, so that no packet overtakes it, unless egress can branch."""
+    plain = {"WITHOUT_E2E": "1", "WITHOUT_RECIRCULATE": "1"}
+    before = loops()
+    with switch_of(compile_program(PATHS, defines=plain).bundle) as running:
+        running.pipeline.sessions.insert(p4r.Entity(packet_replication_engine_entry=session(1, ((1, 5),))))
+        (loop,) = loops() - before
+        assert ports_of(running, packet(1, 0x01, 0)) == [1, 2]
+        subprocess.run(["ip", "link", "set", loop, "down"], check=True)
+        assert ports_of(running, packet(1, 0x01, 0)) == [2]
+
+
+def loops() -> set[str]:
+    return {name for _, name in socket.if_nameindex() if name.startswith("rploop")}
+
+
+def ports_of(running: Running, frame: bytes) -> list[int]:
+    """The ports where something comes out."""
+    running.testbed.received.clear()
+    running.testbed.send(1, frame)
+    running.testbed.collect(0.3, 5)
+    return sorted(port for port, frames in running.testbed.received.items() for _ in frames)
 
 
 def test_a_packet_without_end_is_counted_once(running: Running) -> None:

@@ -200,6 +200,32 @@ INLINE int enter_after_loop(struct xdp_md *ctx, struct slot *slot)
 #endif
 
 #ifdef CLONES
+#ifndef EGRESS_BRANCHES
+/* An original that leaves by one port goes there at once, beside its clone in the loop port, so that no packet of its
+ * flow overtakes it. 0 when it goes elsewhere, or to a port that the clone goes to as well and has to reach first. */
+INLINE int clone_beside(struct packet *pkt, struct phv *phv, struct slot *clone, struct fan *fan)
+{
+	u32 port = phv->sm.f_egress_spec, beside = LOOP_AND_PORT + port;
+
+	if (phv->path.again || phv->sm.f_mcast_grp || port >= MAX_PORTS)
+		return 0;
+	if (fan->ports[port / 64 % (MAX_PORTS / 64)] >> (port % 64) & 1)
+		return 0;
+	void *devices = bpf_map_lookup_elem(&groups, &beside);
+	if (!devices)
+		return 0;
+	SET_instance_type(phv, 0);
+	struct slot *original = park(pkt, phv, JOB_SEND);
+	if (!original)
+		return -DROP_NO_ROOM;
+	original->group = 0;
+	original->second = clone->ticket;
+	original->taken = 1; /* the first copy goes to the port */
+	START_REPLICAS(original);
+	return broadcast(pkt, original->ticket, devices);
+}
+#endif
+
 /* Make the clones that the packet asked for; `other` is how the original goes on, 0 when it does not.
  * Returns 0 when there are none, so that the caller can go on with the original. */
 INLINE int clone_off(struct packet *pkt, struct phv *phv, u32 job, u32 other, u32 port)
@@ -232,6 +258,11 @@ INLINE int clone_off(struct packet *pkt, struct phv *phv, u32 job, u32 other, u3
 		cpu->wake = 0;
 		return -DROP_NO_ROOM;
 	}
+#ifndef EGRESS_BRANCHES
+	int sent = clone_beside(pkt, phv, clone, fan);
+	if (sent)
+		return sent;
+#endif
 	struct slot *original = park(pkt, phv, other);
 	if (!original)
 		return -DROP_NO_ROOM;
