@@ -145,15 +145,12 @@ def test_what_no_entry_knows_is_dropped(pod: Pod) -> None:
 
 
 def test_a_slow_link_is_slow(pod: Pod) -> None:
-    """40 frames of 1 kB need 160 ms at 2 Mbit/s; the first ones may pass at once."""
+    """40 frames of 1 kB need 160 ms at 2 Mbit/s; the first three may pass at once."""
+    started = time.monotonic()
     for _ in range(40):
         pod.send("h3", SOURCE_ROUTED, hops(4, 1, 1) + bytes(1000))
-    assert pod.receive("h1", ROUTED) is not None
-    started, received = time.monotonic(), 1
-    while received < 40 and pod.receive("h1", ROUTED) is not None:
-        received += 1
-    assert received == 40
-    assert time.monotonic() - started > 0.05
+    assert all(pod.receive("h1", ROUTED) is not None for _ in range(40))
+    assert time.monotonic() - started > 0.12
 
 
 def test_switches_are_programmed_from_outside_too(pod: Pod) -> None:
