@@ -8,41 +8,25 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import finsy as fy
 import pytest
 from click.testing import CliRunner
-from switch_hosts import Links
+from traced_switch import SETTLED_S, Traced, found, program_on, stories, traced_switch, values
 
 from rackplane.cli.main import main
-from rackplane.cli.tracejson import to_json
-from rackplane.cli.tracestory import Teller
 from rackplane.cli.which import Reached, Which
-from rackplane.compiler.bundle import Bundle
-from rackplane.compiler.driver import default_cache
-from rackplane.compiler.traced import TracedProgram, compile_traced
 from rackplane.switch import tracefilter
-from rackplane.switch.controlsocket import SOCKET_FILE, short_path
-from rackplane.switch.target import SwitchSetup, free_port, running
+from rackplane.switch.controlsocket import short_path
 from rackplane.switch.traceclient import TraceClient, TraceEnded
-from rackplane.switch.tracerecords import decode
 from rackplane.switch.xdp import XdpTarget
 
 PROGRAM = Path(__file__).parent / "fixtures" / "traced.p4"
 PATIENCE_S = 60
-SETTLED_S = 0.5
-# Also where the tests themselves were started with SIGINT ignored, as a shell does in the background.
-COMMAND = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from rackplane.cli.main import main; main()"
-)
 FOUR = ["10.9.0.1", "10.9.0.2", "10.9.0.3", "10.2.0.4"]
 
 pytestmark = pytest.mark.root
@@ -54,57 +38,11 @@ def frame(dst: str, ttl: int = 64, ether_type: int = 0x800) -> bytes:
     return (ethernet + head + IPv4Address(dst).packed).ljust(60, b"\0")
 
 
-@dataclass
-class Traced:
-    """A switch on three links, and how it is reached."""
-
-    links: Links
-    setup: SwitchSetup
-    bundle: Bundle
-    build: TracedProgram
-    plain: int
-
-    @property
-    def teller(self) -> Teller:
-        return Teller(self.bundle.manifest, self.build.errors, self.bundle.source)
-
-    @property
-    def socket(self) -> Path:
-        return self.setup.state_dir / SOCKET_FILE
-
-    def command(self, *options: str) -> list[str]:
-        return ["trace", "--state-dir", str(self.setup.state_dir), *options]
-
-    def start(self, *options: str) -> subprocess.Popen[str]:
-        """A trace in a process of its own, from the moment on that it runs."""
-        command = [sys.executable, "-c", COMMAND, *self.command(*options)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert process.stderr is not None
-        while "tracing;" not in (line := process.stderr.readline()):
-            assert line, process.communicate()
-        return process
-
-
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
     """The switch runs traced.p4 with one entry for each kind of end."""
-    made = Links()
-    folder = tmp_path_factory.mktemp("traced")
-    try:
-        for port in (1, 2, 3):
-            made.add(port)
-        target = XdpTarget()
-        program = target.compile(PROGRAM, folder)
-        setup = SwitchSetup(f"127.0.0.1:{free_port()}", folder / "state", ports=made.ports, cpu_port=None)
-        with running(target, setup):
-            made.wait_up()
-            options = fy.SwitchOptions(p4info=program.p4info, p4blob=program.device_config, device_id=1)
-            asyncio.run(fill(setup.grpc_address, options))
-            bundle = Bundle.load(program.device_config)
-            build = compile_traced(bundle, default_cache())
-            yield Traced(made, setup, bundle, build, program_on(made.ports[1]))
-    finally:
-        made.close()
+    with traced_switch(PROGRAM, tmp_path_factory.mktemp("traced"), fill) as running:
+        yield running
 
 
 async def fill(address: str, options: fy.SwitchOptions) -> None:
@@ -124,37 +62,9 @@ def route(prefix: str, action: fy.Action) -> fy.P4TableEntry:
     return fy.P4TableEntry("routes", match=fy.Match(dst_addr=prefix), action=action)
 
 
-def stories(
-    traced: Traced,
-    frames: list[tuple[int, bytes]],
-    chosen: str = "",
-    port: int | None = None,
-    dropped: bool = False,
-) -> list[dict[str, object]]:
-    """What is told of frames that come in by ports. The last frame is followed by one that marks the end."""
-    build, teller = traced.build, traced.teller
-    control = tracefilter.control(tracefilter.parse(chosen, build.sites.headers), port, dropped)
-    told: list[dict[str, object]] = []
-    with TraceClient(traced.socket, build.object, control) as client:
-        for number, data in frames:
-            traced.links.hosts[number].send(data)
-        while records := client.receive(SETTLED_S):
-            told += [to_json(teller.tell(decode(r, build.sites)), teller, 0) for r in records]
-        assert client.lost == 0
-    return told
-
-
 def line_of(text: str) -> int:
     rows = PROGRAM.read_text().splitlines()
     return next(n for n, row in enumerate(rows, start=1) if text in row)
-
-
-def found(story: dict[str, object], kind: str) -> list[dict[str, object]]:
-    return [e for e in story["events"] if e["kind"] == kind]
-
-
-def values(event: dict[str, object]) -> dict[str, int]:
-    return {v["name"]: v["value"] for v in event["values"]}
 
 
 def test_everything_that_a_packet_meets_is_told(traced: Traced) -> None:
@@ -250,11 +160,6 @@ def test_registers_go_on_while_a_trace_comes_and_goes(traced: Traced) -> None:
     (second,) = stories(traced, [one])
     before, after = (found(s, "result")[0]["values"][0]["value"] for s in (first, second))
     assert after == before + 3
-
-
-def program_on(interface: str) -> int:
-    out = subprocess.run(["ip", "-j", "link", "show", interface], check=True, capture_output=True, text=True)
-    return int(json.loads(out.stdout)[0]["xdp"]["prog"]["id"])
 
 
 def wait_for(what: int, interface: str) -> None:
