@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from finsy.proto import p4d, p4i, p4r
@@ -39,13 +39,14 @@ class DigestList:
 
 
 class Digests:
-    """All digests of a program, by P4Runtime id."""
+    """All digests of a program, by P4Runtime id. `on_change` is called when deadline() may have become another."""
 
     def __init__(self, digests: Mapping[int, Digest], maps: DigestMaps | None, loaded: LoadedObject) -> None:
         self._by_id = dict(digests)
         self._by_position = list(digests.values())
         self._ring_map = loaded.map(maps.ring) if maps else None
         self._ring: RingBuffer | None = None
+        self.on_change: Callable[[], None] = _nothing
         self._enabled = SharedMemory(loaded.map(maps.enabled)).bytes() if maps else memoryview(bytearray())
         self._lost = PerCpuCounters(loaded.map(maps.lost)) if maps else None
 
@@ -162,6 +163,7 @@ class Digests:
             digest.queue.config = config
         digest.wire = wire
         self._enabled[digest.position] = digest.queue is not None
+        self.on_change()
 
     def _digest(self, digest_id: int) -> Digest:
         digest = self._by_id.get(digest_id)
@@ -170,6 +172,10 @@ class Digests:
                 raise invalid("the digest id is missing")
             raise not_found(f"there is no digest with id {digest_id}; known are {_listing(self._by_id)}")
         return digest
+
+
+def _nothing() -> None:
+    """Nobody follows these digests."""
 
 
 def build(manifest: Manifest, p4info: p4i.P4Info, loaded: LoadedObject) -> Digests:

@@ -47,6 +47,7 @@ class Notifier:
         """Follow a program; needs a running event loop."""
         self._pipeline = pipeline
         self._digest_fd = pipeline.digests.open()
+        pipeline.digests.on_change = self._schedule
         if self._digest_fd is not None:
             asyncio.get_running_loop().add_reader(self._digest_fd, self._digests_in)
         self._idle = [table for table in pipeline.tables.values() if table.direct.idle]

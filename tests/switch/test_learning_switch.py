@@ -60,7 +60,7 @@ class LearningController:
 def test_hosts_are_learned_bridged_and_forgotten(
     bridge: p4.Client, links: Links, learning: CompiledProgram
 ) -> None:
-    controller = LearningController(bridge, learning, SECOND)
+    controller = LearningController(bridge, learning, 3600 * SECOND)
     for port, mac in HOSTS.items():
         links.hosts[port].send(frame(FLOOD, mac))
         assert controller.step() == "digest"
@@ -69,6 +69,8 @@ def test_hosts_are_learned_bridged_and_forgotten(
         sent = frame(HOSTS[destination], HOSTS[source])
         links.hosts[source].send(sent)
         assert links.hosts[destination].receive(5) == sent
+    controller.ttl = SECOND // 10
+    bridge.modify(*(controller.entries(mac, port)[0] for mac, port in controller.known.items()))
     while controller.known:
         assert controller.step() == "idle_timeout_notification"
     assert bridge.read(learning.entry("known"), learning.entry("bridge")) == []
