@@ -26,10 +26,14 @@ def compile_pipeline(
     """Compile a pipeline; whether the cache had it. `lead_bytes` as in driver.compile_with_lead."""
     limits = Limits(lead_bytes=lead_bytes, may_goto=has_may_goto())
     ids = assign_all(pipeline)
-    plans = describe.plan(pipeline, ids)
-    described = describe.Described(pipeline, plans, ids)
     info = p4info.build(pipeline, ids)
-    program, code, cached = _fitting(pipeline, plans, limits, cache)
+    plans = describe.plan(pipeline, ids)
+    try:
+        program, code, cached = _fitting(pipeline, plans, limits, cache)
+    except clang.StackTooSmall:
+        plans = describe.plan(pipeline, ids, shared=0)
+        program, code, cached = _fitting_at_last(pipeline, plans, limits, cache)
+    described = describe.Described(pipeline, plans, ids)
     manifest = describe.manifest(described, program)
     text = p4info.to_text(info)
     return Bundle(manifest, text, info.SerializeToString(deterministic=True), program.text, code), cached
@@ -38,7 +42,11 @@ def compile_pipeline(
 def _fitting(
     pipeline: ir.Pipeline, plans: dict[str, TablePlan], limits: Limits, folder: Path | None
 ) -> tuple[Program, bytes, bool]:
-    """Generate and compile, with the state of the entry points that need too much stack in a map."""
+    """Generate and compile, with the state of the entry points that need too much stack in a map.
+
+    Raises:
+        StackTooSmall: when that does not help.
+    """
     in_map = first_choice(pipeline)
     while True:
         program = generate(pipeline, plans, in_map, limits)
@@ -46,12 +54,22 @@ def _fitting(
             code, cached = cached_object(program, folder)
         except clang.StackTooSmall as e:
             if e.functions <= in_map:
-                raise CompileErrors.at(
-                    "the program has more local values alive at once than BPF's stack of 512 bytes holds"
-                ) from e
+                raise
             in_map |= e.functions
         else:
             return program, code, cached
+
+
+def _fitting_at_last(
+    pipeline: ir.Pipeline, plans: dict[str, TablePlan], limits: Limits, folder: Path | None
+) -> tuple[Program, bytes, bool]:
+    """The same with every table in the kernel's own maps, whose values need no copy on the stack."""
+    try:
+        return _fitting(pipeline, plans, limits, folder)
+    except clang.StackTooSmall as e:
+        raise CompileErrors.at(
+            "the program has more local values alive at once than BPF's stack of 512 bytes holds"
+        ) from e
 
 
 def cached_object(program: Program, folder: Path | None) -> tuple[bytes, bool]:

@@ -36,7 +36,8 @@ def compile_traced(bundle: Bundle, cache: Path | None = None) -> TracedProgram:
     if not bundle.source:
         raise CompileErrors.at("this program has no P4 source in its bundle: compile it with `rackplane compile`")
     pipeline = load_text(bundle.source, bundle.manifest.source)
-    plans = describe.plan(pipeline, assign_all(pipeline))
+    shared = sum(1 for table in bundle.manifest.tables if table.trie or table.buckets)
+    plans = describe.plan(pipeline, assign_all(pipeline), shared)
     maps = bundle.manifest.maps
     limits = Limits(maps.max_ifindex, maps.max_ports, maps.max_groups, maps.max_replicas)
     everywhere = frozenset(ENTRY_POINTS)

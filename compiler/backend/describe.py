@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rackplane.compiler import ir
 from rackplane.compiler.backend import digests, entrypoints, externs, meters, profileplan, registers, valuesetplan
@@ -30,6 +30,9 @@ from rackplane.compiler.manifest import (
     ValueSetLayout,
 )
 
+# A program may have 64 maps, and a table in shared memory takes two, one of the kernel's takes one.
+MAX_SHARED = 16
+
 
 @dataclass(frozen=True)
 class Described:
@@ -40,12 +43,22 @@ class Described:
     ids: Ids
 
 
-def plan(pipeline: ir.Pipeline, ids: Ids) -> dict[str, TablePlan]:
-    """Plan every table, by its key in Pipeline.tables."""
+def plan(pipeline: ir.Pipeline, ids: Ids, shared: int = MAX_SHARED) -> dict[str, TablePlan]:
+    """Plan every table, by its key in Pipeline.tables; the first `shared` that can be are in shared memory."""
     actions = ids[Prefix.ACTION]
-    return {
-        name: plan_table(pipeline, n, table, actions) for n, (name, table) in enumerate(pipeline.tables.items())
-    }
+    plans = {}
+    for n, (name, table) in enumerate(pipeline.tables.items()):
+        found = plan_table(pipeline, n, table, actions)
+        if in_shared_memory(found):
+            found = replace(found, shared=shared > 0)
+            shared -= 1
+        plans[name] = found
+    return plans
+
+
+def in_shared_memory(plan: TablePlan) -> bool:
+    """Whether a table is in two maps that the switch writes without system calls."""
+    return plan.trie is not None or plan.buckets is not None
 
 
 def manifest(described: Described, program: Program) -> Manifest:

@@ -25,7 +25,7 @@ VALUE_HEAD = 8
 class TablePlan:
     """A table's C names and layouts. `order` is the position in Table.keys of each KeyField.
 
-    `position` is the table's among the program's.
+    `position` is the table's among the program's; `shared` says that it may be in shared memory.
     """
 
     table: ir.Table
@@ -37,6 +37,7 @@ class TablePlan:
     value_size: int
     actions: tuple[ActionLayout, ...]
     position: int = 0
+    shared: bool = True
 
     @property
     def size(self) -> int:
@@ -56,12 +57,14 @@ class TablePlan:
     @property
     def trie(self) -> TriePlan | None:
         """The trie in shared memory of an LPM table that is not too large for it."""
-        return plan_trie(self.key_size, self.entry_size, self.size) if self.kind is TableKind.LPM else None
+        lpm = self.shared and self.kind is TableKind.LPM
+        return plan_trie(self.key_size, self.entry_size, self.size) if lpm else None
 
     @property
     def buckets(self) -> BucketPlan | None:
         """The buckets in shared memory of a HASH table that is not too large for them."""
-        return plan_buckets(self.key_size, self.entry_size, self.size) if self.kind is TableKind.HASH else None
+        exact = self.shared and self.kind is TableKind.HASH
+        return plan_buckets(self.key_size, self.entry_size, self.size) if exact else None
 
     @property
     def copies_value(self) -> bool:

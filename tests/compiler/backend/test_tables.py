@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import bpf_harness as bpf
+import ir_programs as programs
 import pytest
 
+from rackplane.compiler import ir
+from rackplane.compiler.build import compile_pipeline
 from rackplane.compiler.bundle import Bundle
 from rackplane.compiler.driver import compile_program
 from rackplane.compiler.manifest import TableKind
@@ -31,6 +34,27 @@ def switch(bundle: Bundle) -> Iterator[bpf.Loaded]:
     with bpf.Loaded(bundle) as loaded:
         loaded.set_port(bpf.LOOPBACK, 1)
         yield loaded
+
+
+def test_a_program_may_have_more_tables_than_half_of_the_kernels_maps() -> None:
+    """Of many tables the first are in shared memory, which takes two maps each; the others do with one."""
+    hdr = programs.var("hdr", programs.HEADERS)
+    names = [f"t{n}" for n in range(36)]
+    port = programs.var("to.port", ir.Bits(9))
+    to = ir.Action("ingress.to", (ir.Param("port", port),), (ir.Assign(programs.std("egress_spec"), port),))
+    key = ir.Key("hdr.ipv4.dst", programs.member(hdr, "ipv4", "dst"), ir.MatchKind.EXACT)
+    tables = {
+        name: ir.Table(f"ingress.{name}", (key,), (ir.ActionRef("to"),), ir.ActionCall("to", (n,)))
+        for n, name in enumerate(names)
+    }
+    body = tuple(ir.ApplyTable(name) for name in names)
+    pipeline = programs.pipeline(actions={"to": to}, tables=tables, ingress=ir.Control("ingress", body))
+    made, _ = compile_pipeline(pipeline)
+    assert [table.buckets is not None for table in made.manifest.tables] == [True] * 16 + [False] * 20
+    assert [table.default_index for table in made.manifest.tables] == list(range(36))
+    with bpf.Loaded(made) as loaded:
+        loaded.set_port(bpf.LOOPBACK, 1)
+        assert bpf.where(loaded, bytes(12) + b"\x08\x00" + bytes(20), range(33, 37)) == 35
 
 
 def query(kind: int, a: int = 0, b: int = 0, narrow: int = 0) -> bytes:
