@@ -12,6 +12,8 @@ from rackplane.switch.constraints.evaluate import BITS, Constraint, Subject, Typ
 from rackplane.switch.constraints.syntax import ConstraintError
 from rackplane.switch.errors import BundleError, RequestError, invalid
 
+MAX_KEY_WIDTH = 2048
+
 _KINDS = {
     p4i.MatchField.EXACT: "exact",
     p4i.MatchField.TERNARY: "ternary",
@@ -76,19 +78,24 @@ def read(p4info: p4i.P4Info) -> Restrictions:
     found = Restrictions()
     for table in p4info.tables:
         fields = {
-            m.id: _Field(m.name, Type(_KINDS.get(m.match_type, "unknown"), m.bitwidth)) for m in table.match_fields
+            m.id: _Field(m.name, _type(_KINDS.get(m.match_type, "unknown"), m.bitwidth)) for m in table.match_fields
         }
         types = {f.name: f.type for f in fields.values()}
         constraint = _constraint(table.preamble, "entry_restriction", types)
         if constraint:
             found.entries[table.preamble.id] = (constraint, fields)
     for action in p4info.actions:
-        params = {p.name: Type(BITS, p.bitwidth) for p in action.params}
+        params = {p.name: _type(BITS, p.bitwidth) for p in action.params}
         constraint = _constraint(action.preamble, "action_restriction", params)
         if constraint:
             names = {p.id: p.name for p in action.params}
             found.actions[action.preamble.id] = (action.preamble.name, constraint, names)
     return found
+
+
+def _type(kind: str, width: int) -> Type:
+    """The type of a field; one of no width, or of a senseless one, can be no part of a constraint."""
+    return Type(kind, width if width <= MAX_KEY_WIDTH else 0)
 
 
 def _constraint(preamble: p4i.Preamble, name: str, keys: Mapping[str, Type]) -> Constraint | None:

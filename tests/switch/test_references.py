@@ -306,6 +306,15 @@ def test_annotations_that_make_no_sense(
         Schema(info)
 
 
+def test_senseless_widths_cost_nothing(restricted_program: CompiledProgram) -> None:
+    info = p4i.P4Info()
+    info.CopyFrom(restricted_program.p4info)
+    table = next(t for t in info.tables if t.preamble.alias == "vrf_table")
+    table.match_fields[0].bitwidth = (1 << 31) - 1
+    with pytest.raises(BundleError, match="vrf is of a type that constraints cannot speak of"):
+        restrictions.read(info)
+
+
 def test_two_restrictions_are_refused(restricted_program: CompiledProgram) -> None:
     info = p4i.P4Info()
     info.CopyFrom(restricted_program.p4info)
