@@ -53,11 +53,15 @@ PATHS = {
 }
 
 
-@pytest.mark.parametrize("only", PATHS)
-def test_programs_with_one_path_do_what_the_model_does(only: str, tmp_path: Path) -> None:
-    """Each path has other code when it is the only one."""
-    without = [name for name in PATHS if name != only]
-    ingress, egress = PATHS[only][0] | 0xD8, PATHS[only][1] | 0x10
+@pytest.mark.parametrize(
+    "paths",
+    [("I2E", "RESUBMIT", "TRUNCATE"), ("RESUBMIT",), ("TRUNCATE",), ("E2E",), ("RECIRCULATE",)],
+    ids="+".join,
+)
+def test_programs_with_few_paths_do_what_the_model_does(paths: tuple[str, ...], tmp_path: Path) -> None:
+    """Each path has other code when some are missing."""
+    without = [name for name in PATHS if name not in paths]
+    ingress, egress = 0xD8 | sum(PATHS[p][0] for p in paths), 0x10 | sum(PATHS[p][1] for p in paths)
     pairs = sorted({(i & ingress, e & egress) for i in range(256) for e in range(64)})
     packets = [packet(n, *bits) for n, bits in enumerate(pairs)]
     model = Model(GROUPS, SESSIONS)
