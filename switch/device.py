@@ -70,6 +70,8 @@ class Device:
         if self._loop is not None and build.loop_fd >= 0:
             self._loop.run(build.loop_fd)
         self._ports.run(build.ingress_fd)
+        if self._loop is not None and build.loop_fd < 0:
+            self._loop.rest()
 
     def _use_egress(self, pipeline: Pipeline, program_fd: int) -> None:
         if pipeline.loaded.egress_fd >= 0:

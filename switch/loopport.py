@@ -44,6 +44,14 @@ class LoopPort:
         """Let the far end run this program from now on."""
         libbpf.update_link(self._link, program_fd)
 
+    def rest(self) -> None:
+        """Drop what comes, and let go of the program and its maps."""
+        drop = libbpf.load_xdp_return(_XDP_DROP)
+        try:
+            self.run(drop)
+        finally:
+            os.close(drop)
+
     def close(self) -> None:
         """Remove the pair."""
         os.close(self._link)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import signal
 import socket
 import subprocess
@@ -31,6 +33,7 @@ from rackplane.switch.stf.testbed import Testbed
 pytestmark = pytest.mark.root
 
 PROGRAM = Path(__file__).parent / "stf" / "programs" / "xdp_only" / "endless.p4"
+PLAIN = Path(__file__).parent / "fixtures" / "forward.p4"
 PASSES = "it took more passes through the switch than a packet may"
 LATE = "its state was gone when its copy came up"
 DROP = 1
@@ -117,6 +120,31 @@ def test_sessions_are_carried_over_to_the_next_program(running: Running, bundle:
     assert following.sessions.get(4) == running.pipeline.sessions.get(4)
     assert following.groups.get(4) == running.pipeline.groups.get(4)
     running.device.commit(following)
+
+
+def test_a_program_without_paths_lets_go_of_the_one_before(running: Running) -> None:
+    """Its maps would stay in memory as long as the loop port ran it."""
+    loop_fd = os.dup(running.pipeline.loaded.loop_fd)
+    try:
+        number = program_id(loop_fd)
+        assert is_loaded(number)
+        plain = load(compile_program(PLAIN).bundle, running.device.devices(with_loop=False))
+        running.device.commit(plain)
+    finally:
+        os.close(loop_fd)
+    assert becomes_true(lambda: not is_loaded(number))
+
+
+def program_id(fd: int) -> int:
+    lines = Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("prog_id"))
+
+
+def is_loaded(number: int) -> bool:
+    fd = int(ctypes.CDLL("libbpf.so.1").bpf_prog_get_fd_by_id(number))
+    if fd >= 0:
+        os.close(fd)
+    return fd >= 0
 
 
 def test_an_original_needs_no_loop_port() -> None:
