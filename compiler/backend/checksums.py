@@ -227,10 +227,13 @@ def _csum16(fx: Fx, data: Data, with_payload: bool) -> str:
         terms = [f"{total} += {term};" for term in _sum_terms(group)]
         _guarded(fx, group, _each_byte(group, f"{total} += n & 1 ? byte : byte << 8;") if group.varbit else terms)
     if with_payload:
-        if found and found[-1].width % 16:
-            raise unsupported("a checksum with payload over fields that do not fill 16-bit words")
+        odd = found[-1].width % 16 if found else 0
+        if odd % 8:
+            raise unsupported("a checksum with payload over fields that do not fill bytes")
         fx.facts.features.add("payload")
-        fx.out.line(f"{total} += (u32)csum_payload(pkt->ctx, LEAD_BYTES + pkt->parsed);")
+        payload = "(u32)csum_payload(pkt->ctx, LEAD_BYTES + pkt->parsed)"
+        # Behind an odd number of bytes the payload's bytes change their places within the words.
+        fx.out.line(f"{total} += {f'__builtin_bswap16((u16){payload})' if odd else payload};")
     return fx.out.temp("u32", f"~csum_fold({total}) & 0xffff")
 
 
