@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import click
 from rich.console import Console
@@ -16,6 +17,7 @@ from rackplane.cli.tracejson import to_json
 from rackplane.cli.tracestory import Teller
 from rackplane.cli.tracetext import TextView
 from rackplane.cli.which import Reached, Which, switch_options
+from rackplane.compiler.backend.tracesites import TraceSites
 from rackplane.compiler.bundle import Bundle, BundleError
 from rackplane.compiler.clang import ClangMissing
 from rackplane.compiler.driver import default_cache
@@ -78,7 +80,7 @@ def trace(  # noqa: PLR0913, PLR0917 (one argument per option)
     with end_on_signals(), TraceClient(_socket(reached), traced.object, control) as client:
         click.echo("tracing; Ctrl-C ends it", err=True)
         try:
-            for record in _Limits(count, seconds).apply(client, traced):
+            for record in Limits(count, seconds).apply(client, traced.sites):
                 printer.show(record)
         except (KeyboardInterrupt, TraceEnded) as e:
             click.echo(f"{e}" if isinstance(e, TraceEnded) else "", err=True)
@@ -88,34 +90,59 @@ def trace(  # noqa: PLR0913, PLR0917 (one argument per option)
             )
 
 
+class Source(Protocol):
+    """Where records come from."""
+
+    def receive(self, timeout: float) -> list[bytes]:
+        """The records that have come, after waiting up to `timeout` s for the first."""
+
+
 @dataclass(frozen=True)
-class _Limits:
+class Limits:
     """When a trace ends: after `count` packets with their copies, or after some seconds."""
 
-    count: int | None
-    seconds: float | None
+    count: int | None = None
+    seconds: float | None = None
 
-    def apply(self, client: TraceClient, traced: TracedProgram) -> Iterator[Record]:
-        """The records until then."""
+    def apply(self, source: Source, sites: TraceSites) -> Iterator[Record]:
+        """The records until then; those that are printed later than they came count by when they came."""
         end = None if self.seconds is None else time.monotonic() + self.seconds
-        wanted: set[int] = set()
-        while end is None or time.monotonic() < end:
-            full = self.count is not None and len(wanted) >= self.count
-            batch = client.receive(_LAST_S if full else _WAIT_S if end is None else min(_WAIT_S, _left(end)))
+        chosen = _Chosen(self.count)
+        while True:
+            left = _WAIT_S if end is None else min(_WAIT_S, max(0.0, end - time.monotonic()))
+            batch = source.receive(_LAST_S if chosen.full else left)
             for data in batch:
-                record = decode(data, traced.sites)
-                if not record.parent and (self.count is None or len(wanted) < self.count):
-                    if self.count is not None:
-                        wanted.add(record.id)
+                record = decode(data, sites)
+                if end is not None and record.time > end * 1e9:
+                    return
+                if chosen.takes(record):
                     yield record
-                elif record.parent and (self.count is None or record.parent in wanted):
-                    yield record
-            if full and not batch:
+            if not batch and (chosen.full or (end is not None and time.monotonic() >= end)):
                 return
 
 
-def _left(end: float) -> float:
-    return max(0.0, end - time.monotonic())
+@dataclass
+class _Chosen:
+    """The first `limit` packets, and what became of them."""
+
+    limit: int | None
+    packets: int = 0
+    ids: set[int] = field(default_factory=set)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more packets are wanted."""
+        return self.limit is not None and self.packets >= self.limit
+
+    def takes(self, record: Record) -> bool:
+        """Whether a record is of one of the packets."""
+        if self.limit is None:
+            return True
+        if not (record.parent in self.ids or (not record.parent and not self.full)):
+            return False
+        self.packets += not record.parent
+        self.ids.add(record.id)
+        return True
 
 
 def _prepare(reached: Reached) -> tuple[Bundle, TracedProgram]:
