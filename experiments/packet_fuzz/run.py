@@ -139,10 +139,11 @@ class _Fuzz:
         return {t.name: sorted(e.wire for e in t.entries.values()) for t in self._pipeline.tables.values()}
 
     def _check_registers(self) -> None:
-        """The directory is the only register of these programs: whatever packets made of it must be states."""
-        for register in self._pipeline.registers.values():
-            if not register.layout.name.endswith(_DIRECTORY):
-                raise FuzzError(f"nobody has said what the register {register.layout.name} may hold")
+        """Whatever packets have made of MIND's directory must be states; other registers may hold any number."""
+        directories = [r for r in self._pipeline.registers.values() if r.layout.name.endswith(_DIRECTORY)]
+        if self._subject.name == "mind" and not directories:
+            raise FuzzError(f"mind.p4 has no register {_DIRECTORY} any more: say here what its directory is")
+        for register in directories:
             for value in {register.get(index) for index in range(register.layout.size)}:
                 _check_directory(value)
 
