@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -27,8 +29,12 @@ from rackplane.switch import tracefilter
 from rackplane.switch.controlsocket import SOCKET_FILE
 from rackplane.switch.errors import SwitchError
 from rackplane.switch.reader import SwitchReader
+from rackplane.switch.stf.runner import watch_script
+from rackplane.switch.stf.script import StfError
+from rackplane.switch.target import SwitchSetup
 from rackplane.switch.traceclient import TraceClient, TraceEnded
 from rackplane.switch.tracerecords import Record, decode
+from rackplane.switch.xdp import XdpTarget
 from rackplane.topologies.fields import TopologyError
 
 _WAIT_S = 0.25
@@ -40,6 +46,12 @@ _BMV2 = (
 
 
 @click.command()
+@click.argument(
+    "program", metavar="[PROGRAM.p4", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.argument(
+    "script", metavar="TEST.stf]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
 @click.option("--port", type=click.IntRange(0), help="Only packets that come in by this port.")
 @click.option(
     "--filter", "filter_text", default="", help="Only packets with these fields: 'ipv4.ttl < 2 && udp.isValid()'."
@@ -50,9 +62,11 @@ _BMV2 = (
 @click.option("-v", "--verbose", is_flag=True, help="Show every assignment and select too.")
 @json_option
 @switch_options
-@reports(TopologyError, SwitchError, BundleError, ClangMissing)
+@reports(TopologyError, SwitchError, StfError, BundleError, ClangMissing)
 def trace(  # noqa: PLR0913, PLR0917 (one argument per option)
     which: Which,
+    program: Path | None,
+    script: Path | None,
     port: int | None,
     filter_text: str,
     dropped: bool,
@@ -67,14 +81,21 @@ def trace(  # noqa: PLR0913, PLR0917 (one argument per option)
     its data, register and other extern calls, what the deparser changes, and where the packet goes or why it is
     dropped. While nobody traces it costs nothing: an instrumented build of the same program, on the same tables and
     registers, runs in place of the plain one only as long as this command does. --json prints one object per line.
+
+    With PROGRAM.p4 and TEST.stf no rack is needed: a switch of its own gets the script's entries and packets, and
+    the trace ends with the script.
     """
     require_root("tracing")
+    if program is not None:
+        if script is None:
+            raise click.UsageError("a program is traced with the entries and packets of a TEST.stf: name one")
+        trace_script(program, script, _Chooser(filter_text, port, dropped), verbose=verbose, as_json=as_json)
+        return
     reached = which.reach()
     if reached.target != "xdp":
         raise click.ClickException(_BMV2)
     bundle, traced = _prepare(reached)
-    tests = tracefilter.parse(filter_text, traced.sites.headers)
-    control = tracefilter.control(tests, port, dropped)
+    control = _Chooser(filter_text, port, dropped).control(traced)
     teller = Teller(bundle.manifest, traced.errors, bundle.source)
     printer = _Printer(teller, None if as_json else TextView(teller, reached.ports, verbose))
     with end_on_signals(), TraceClient(_socket(reached), traced.object, control) as client:
@@ -183,3 +204,41 @@ class _Printer:
             return
         for line in self._view.lines(story, self._number, self._epoch_ns):
             self._console.print(line)
+
+
+@dataclass(frozen=True)
+class _Chooser:
+    """Which packets are traced."""
+
+    text: str
+    port: int | None
+    dropped: bool
+
+    def control(self, traced: TracedProgram) -> bytes:
+        """The control memory that says so. Raises FilterError."""
+        return tracefilter.control(tracefilter.parse(self.text, traced.sites.headers), self.port, self.dropped)
+
+
+def trace_script(program: Path, script: Path, chooser: _Chooser, *, verbose: bool, as_json: bool) -> None:
+    """Trace the packets of an STF script in a switch of its own."""
+    with tempfile.TemporaryDirectory(prefix="rackplane-trace-") as folder:
+        target = XdpTarget()
+        try:
+            compiled = target.compile(program, Path(folder))
+            bundle = Bundle.load(compiled.device_config)
+            with step(f"{program.name} compiled for tracing"):
+                traced = compile_traced(bundle, default_cache())
+        except CompileErrors as e:
+            raise SwitchError(f"{program} cannot be traced: {e}") from e
+        teller = Teller(bundle.manifest, traced.errors, bundle.source)
+        printer = _Printer(teller, None if as_json else TextView(teller, {}, verbose))
+
+        @contextmanager
+        def watch(setup: SwitchSetup) -> Iterator[None]:
+            with TraceClient(setup.state_dir / SOCKET_FILE, traced.object, chooser.control(traced)) as client:
+                yield
+                while batch := client.receive(_LAST_S):
+                    for data in batch:
+                        printer.show(decode(data, traced.sites))
+
+        watch_script(script, compiled, target, watch)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from rackplane.switch.stf.script import (
 from rackplane.switch.stf.testbed import MIN_FRAME, Testbed
 from rackplane.switch.target import Program, SwitchSetup, Target, free_port, running
 
+Watch = Callable[[SwitchSetup], AbstractContextManager[object]]
 _LIMIT_S = 5.0
 # How long silence lasts before a packet counts as not coming.
 _QUIET_S = {"xdp": 0.1, "bmv2": 0.4}
@@ -72,6 +74,15 @@ def run_script(script: Path, program: Program, target: Target, lead: int = 0) ->
     return Result(script, target.name, tuple(problems), time.monotonic() - start)
 
 
+def watch_script(script: Path, program: Program, target: Target, watch: Watch) -> None:
+    """Run a script's commands within the context that `watch` makes of the running switch; nothing is compared.
+
+    Raises StfError or SwitchError.
+    """
+    commands = parse_script(script.read_text(encoding="utf-8", errors="replace"))
+    _run(commands, program, target, 0, watch)
+
+
 def has_short_packets(script: Path) -> bool:
     """Whether a packet, sent or expected, may be shorter than an Ethernet header. False if it is no script."""
     try:
@@ -86,7 +97,13 @@ def _short(commands: Sequence[Command]) -> bool:
     return any(size < MIN_FRAME for size in (*sent, *expected))
 
 
-def _run(commands: Sequence[Command], program: Program, target: Target, lead: int) -> list[str]:
+def _unwatched(_: SwitchSetup) -> AbstractContextManager[object]:
+    return nullcontext()
+
+
+def _run(
+    commands: Sequence[Command], program: Program, target: Target, lead: int, watch: Watch = _unwatched
+) -> list[str]:
     info = text_format.Parse(program.p4info.read_text(encoding="utf-8"), p4i.P4Info())
     quiet = _QUIET_S.get(target.name, 1.0)
     with (
@@ -97,9 +114,10 @@ def _run(commands: Sequence[Command], program: Program, target: Target, lead: in
     ):
         client.set_pipeline(info, program.device_config.read_bytes())
         run = _Run(testbed, client, info, quiet)
-        for command in commands:
-            run.step(command)
-        run.finish(commands)
+        with watch(switch.setup):
+            for command in commands:
+                run.step(command)
+            run.finish(commands)
         return run.problems + outcome.problems(commands, testbed.received)
 
 
