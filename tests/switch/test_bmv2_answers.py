@@ -177,6 +177,7 @@ READS: list[tuple[str, Make, int]] = [
 # Requests that BMv2 takes and this switch refuses, or the other way round.
 OTHERWISE = {
     "empty value": "taken as zero, which the specification forbids",
+    "range of everything": "taken, where the specification wants the field left out",
     "negative digest timeout": "not checked",
     "whole counter": "a write without an index is UNIMPLEMENTED",
     "register": "registers are UNIMPLEMENTED",
