@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from rackplane.switch.entries import Entry
@@ -14,6 +14,9 @@ class KernelTable(Protocol):
 
     def put(self, identity: bytes, entry: Entry) -> None:
         """Queue the creation or replacement of an entry; RESOURCE_EXHAUSTED when there is no room."""
+
+    def put_all(self, identities: Sequence[bytes], entries: Sequence[Entry]) -> None:
+        """Queue the creation of entries of a table with exact and lpm keys."""
 
     def remove(self, identity: bytes, entry: Entry) -> None:
         """Queue the removal of an entry that was put before."""
@@ -30,6 +33,9 @@ class NoMap:
 
     def put(self, identity: bytes, entry: Entry) -> None:
         """Do nothing: the entry is in the program's code."""
+
+    def put_all(self, identities: Sequence[bytes], entries: Sequence[Entry]) -> None:
+        """Do nothing."""
 
     def remove(self, identity: bytes, entry: Entry) -> None:
         """Do nothing."""
@@ -60,6 +66,14 @@ class DirectMap:
             self._runs.append((self._keys, self._values))
         self._keys.append(identity)
         self._values.append(entry.value)
+
+    def put_all(self, identities: Sequence[bytes], entries: Sequence[Entry]) -> None:
+        """Queue writes."""
+        if identities:
+            self.put(identities[0], entries[0])
+            self._keys.extend(identities[1:])
+            if self._values is not None:
+                self._values.extend(entry.value for entry in entries[1:])
 
     def remove(self, identity: bytes, entry: Entry) -> None:
         """Queue a removal."""

@@ -10,7 +10,7 @@ A slot whose group has lost its last entry is given to a new mask after all read
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rackplane.compiler.manifest import TableLayout
@@ -60,6 +60,11 @@ class MaskGroups:
             group.keys[key] = sorted([*same, entry], key=lambda e: -e.priority)
             self._raise_bounds(group, entry.priority)
             self._write(group, key)
+
+    def put_all(self, identities: Sequence[bytes], entries: Sequence[Entry]) -> None:
+        """Write entries one by one."""
+        for identity, entry in zip(identities, entries, strict=True):
+            self.put(identity, entry)
 
     def remove(self, identity: bytes, entry: Entry) -> None:
         """Remove an entry; one of lower priority with the same masked key takes its place."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from rackplane.switch.entries import Entry
@@ -91,6 +91,14 @@ class SharedTable:
         self._keys.append(identity)
         self._queued.append(entry.value)
 
+    def put_all(self, identities: Sequence[bytes], entries: Sequence[Entry]) -> None:
+        """Queue the creation of entries."""
+        if self._queued is None:
+            self._keys, self._queued = [], []
+            self._runs.append((self._keys, self._queued))
+        self._keys.extend(identities)
+        self._queued.extend([entry.value for entry in entries])
+
     def remove(self, identity: bytes, entry: Entry) -> None:
         """Queue the removal of an entry."""
         if self._queued is not None or not self._runs:
@@ -128,6 +136,9 @@ class SharedTable:
             return
         done = self._index.put(keys, numbers) if keys else 0
         known, give_back = self._numbers, self._values.give_back
+        if done == len(keys) and len(set(keys)) == done and known.keys().isdisjoint(keys):
+            known.update(zip(keys, numbers, strict=True))
+            return
         for key, number in zip(keys[:done], numbers, strict=False):
             old = known.get(key)
             known[key] = number

@@ -139,6 +139,12 @@ class Table:
         if self.profile is not None:
             self._count_users(entry, old)
 
+    def put_all(self, identities: list[bytes], entries: list[Entry]) -> None:
+        """Let entries be there that were checked and are new."""
+        self._kernel.put_all(identities, entries)
+        self.entries.update(zip(identities, entries, strict=True))
+        self._log.extend((identity, None) for identity in identities)
+
     def take_out(self, identity: bytes, old: Entry) -> None:
         """Let an entry that is there be gone."""
         self._kernel.remove(identity, old)

@@ -18,6 +18,7 @@ _PROTOTYPES: dict[str, tuple[object, tuple[object, ...]]] = {
     "buckets_free": (None, (ct.c_void_p,)),
     "buckets_put": (ct.c_uint32, (ct.c_void_p, ct.c_char_p, ct.c_char_p, ct.c_uint32)),
     "buckets_remove": (ct.c_uint32, (ct.c_void_p, ct.c_char_p, ct.c_uint32)),
+    "find_updates": (ct.c_uint32, (ct.c_void_p, ct.c_uint32, ct.c_void_p, ct.c_uint32)),
     "decode_updates": (
         None,
         (ct.c_void_p, ct.c_char_p, ct.c_void_p, ct.c_uint32, ct.c_void_p, ct.c_char_p, ct.c_char_p),

@@ -240,3 +240,18 @@ void decode_updates(const struct specs *specs, const uint8_t *data, const uint32
 		values += specs->value_stride;
 	}
 }
+
+/* Where the updates (field 4) of a serialized p4.v1.WriteRequest lie that begin the data: starts and ends, as many as
+ * follow each other and there is room for. Returns how many that are.
+ */
+uint32_t find_updates(const uint8_t *data, uint32_t size, uint32_t *places, uint32_t room)
+{
+	struct bytes in = {data, data + size}, update;
+	uint32_t count = 0;
+
+	while (count < room && get_field(&in, 0x22, &update)) {
+		places[2 * count] = (uint32_t)(update.at - data);
+		places[2 * count++ + 1] = (uint32_t)(update.end - data);
+	}
+	return count;
+}

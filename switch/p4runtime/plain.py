@@ -23,6 +23,8 @@ from rackplane.switch.tables import Table
 
 MAX_ITEMS = 64
 """Match fields of a table, and parameters of an action, that the decoder keeps count of."""
+MIN_RUN = 4
+"""Updates in a row that are worth doing at once."""
 _PREFIX_HEAD = 4
 _HANDLE = slice(4, 8)
 _INSERT, _MODIFY, _DELETE = p4r.Update.INSERT, p4r.Update.MODIFY, p4r.Update.DELETE
@@ -95,8 +97,23 @@ class PlainUpdates:
     values: bytes
     value_stride: int
 
+    def keys_of(self, start: int, end: int) -> list[bytes]:
+        """The keys of updates of one table."""
+        size, step, keys = self.tables[self.found[start][0] - 1][1], self.key_stride, self.keys
+        return [keys[at : at + size] for at in range(start * step, end * step, step)]
+
+    def entries_of(self, start: int, end: int) -> list[Entry]:
+        """The entries, without handles, that updates of one table insert."""
+        size, step, values = self.tables[self.found[start][0] - 1][2], self.value_stride, self.values
+        texts = [values[at : at + size] for at in range(start * step, end * step, step)]
+        rows = self.found[start:end]
+        wires = [update[row[3] :] for update, row in zip(self.updates[start:end], rows, strict=True)]
+        return [Entry(wire, value, row[2]) for wire, value, row in zip(wires, texts, rows, strict=True)]
+
     def apply(self, index: int) -> Table | None:
         """Do an update and return its table; None when it is not plain, or would be refused."""
+        if not self.found:
+            return None
         number, kind, action_id, entity = self.found[index]
         if not number:
             return None
@@ -123,6 +140,35 @@ class PlainUpdates:
         return table
 
 
+@dataclass
+class InsertRuns:
+    """Stretches of a batch that insert into one table, done at once where none of them would be refused."""
+
+    plain: PlainUpdates
+    _end: int = 0
+
+    def insert(self, start: int) -> tuple[Table, int] | None:
+        """Do a stretch that begins at an update; return its table and its end, or None when it cannot be done."""
+        plain = self.plain
+        if start < self._end or start + MIN_RUN > len(plain.found):
+            return None
+        number, kind, _, _ = plain.found[start]
+        if not number or kind != _INSERT:
+            return None
+        same = (n for n in range(start, len(plain.found)) if plain.found[n][:2] != [number, kind])
+        self._end = next(same, len(plain.found))
+        table = plain.tables[number - 1][0]
+        keys = plain.keys_of(start, self._end)
+        room = table.layout.size - len(table.entries)
+        distinct = set(keys)
+        if len(keys) < MIN_RUN or len(keys) > room or table.direct.handles is not None:
+            return None
+        if len(distinct) < len(keys) or not table.entries.keys().isdisjoint(distinct):
+            return None
+        table.put_all(keys, plain.entries_of(start, self._end))
+        return table, self._end
+
+
 class PlainDecoder:
     """Decodes the plain updates of a program's tables."""
 
@@ -131,7 +177,7 @@ class PlainDecoder:
         self._decode = native.library().decode_updates
 
     def decode(self, updates: Sequence[bytes]) -> PlainUpdates:
-        """Decode a batch."""
+        """Decode a batch. Of no updates, none is plain."""
         known, count = self._description, len(updates)
         sizes = array("I", map(len, updates))
         found: NDArray[np.uint32] = np.empty((count, 4), dtype=np.uint32)

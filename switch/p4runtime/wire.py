@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes as ct
+from array import array
 from collections.abc import Iterator
 
+from rackplane.switch import native
 from rackplane.switch.errors import RequestError, invalid
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 _MAX_VARINT_BYTES = 10
 _UPDATES_TAG = 0x22  # field 4 of p4r.WriteRequest
+_FOUND_AT_ONCE = 512
 
 
 def split_write_request(data: bytes) -> tuple[bytes, list[bytes]]:
@@ -19,11 +23,7 @@ def split_write_request(data: bytes) -> tuple[bytes, list[bytes]]:
     try:
         while at < end:
             if data[at] == _UPDATES_TAG:
-                size, start = data[at + 1], at + 2
-                if size >= 0x80:
-                    size, start = _varint(data, at + 1)
-                after = start + size
-                updates.append(data[start:after])
+                after = _find_updates(data, at, updates)
             else:
                 after = _skip(data, at)
                 rest.append(data[at:after])
@@ -33,6 +33,21 @@ def split_write_request(data: bytes) -> tuple[bytes, list[bytes]]:
     if at != end:
         raise _truncated()
     return b"".join(rest), updates
+
+
+def _find_updates(data: bytes, at: int, updates: list[bytes]) -> int:
+    """Append updates that follow each other from `at` on, at least one (IndexError), and return where they end."""
+    places = array("I", bytes(8 * _FOUND_AT_ONCE))
+    start_of_data = ct.cast(data, ct.c_void_p).value or 0
+    find = native.library().find_updates
+    count = find(start_of_data + at, len(data) - at, places.buffer_info()[0], _FOUND_AT_ONCE)
+    if not count:
+        size, start = _varint(data, at + 1)
+        updates.append(data[start : start + size])
+        return start + size
+    starts, ends = places[: 2 * count : 2], places[1 : 2 * count : 2]
+    updates += [data[at + start : at + end] for start, end in zip(starts, ends, strict=True)]
+    return at + ends[-1]
 
 
 def fields(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from rackplane.switch.errors import BpfError, Code, RequestError, SwitchError, invalid
 from rackplane.switch.p4runtime.entities import UPDATE_TYPES, Entities, Undo, no_type
-from rackplane.switch.p4runtime.plain import PlainDecoder
+from rackplane.switch.p4runtime.plain import InsertRuns, PlainDecoder, PlainUpdates
 from rackplane.switch.p4runtime.roles import FULL, Access
 from rackplane.switch.p4runtime.status import BatchError
 from rackplane.switch.pipeline import Pipeline
@@ -65,11 +65,6 @@ def _check_atomicity(atomicity: int, count: int) -> None:
         )
 
 
-def _not_plain(index: int) -> Table | None:
-    """Every update goes the ordinary way: a role's access is checked there."""
-    return None
-
-
 def _parse(data: bytes) -> p4r.Update:
     update = p4r.Update()
     try:
@@ -104,22 +99,30 @@ class _Batch:
 
     def apply(self) -> None:
         """Try every update."""
-        plain = self._plain.decode(self._updates).apply if self.access.ids is None else _not_plain
-        touch = self._touched.add
-        for index, data in enumerate(self._updates):
-            self._tried = index
+        plain = self._plain.decode(self._updates if self.access.ids is None else ())
+        runs = InsertRuns(plain)
+        while self._tried < len(self._updates):
+            index = self._tried
+            run = runs.insert(index)
+            if run is not None:
+                table, self._tried = run
+                self._touched.add(table)
+                continue
             try:
-                table = plain(index)
-                if table is None:
-                    self._one(data)
-                else:
-                    touch(table)
+                self._try(index, plain)
             except RequestError as e:
                 self.errors[index] = self._located(index, e)
             except SwitchError as e:
                 failed = RequestError(Code.INTERNAL, f"the kernel refused the change: {e}")
                 self.errors[index] = self._located(index, failed)
-        self._tried = len(self._updates)
+            self._tried = index + 1
+
+    def _try(self, index: int, plain: PlainUpdates) -> None:
+        table = plain.apply(index)
+        if table is None:
+            self._one(self._updates[index])
+        else:
+            self._touched.add(table)
 
     def flush(self) -> None:
         """Send what the tables have queued; when the kernel refuses, all changes of that table are undone."""
