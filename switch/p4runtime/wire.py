@@ -38,7 +38,7 @@ def split_write_request(data: bytes) -> tuple[bytes, list[bytes]]:
 def _find_updates(data: bytes, at: int, updates: list[bytes]) -> int:
     """Append updates that follow each other from `at` on, at least one (IndexError), and return where they end."""
     places = array("I", bytes(8 * _FOUND_AT_ONCE))
-    start_of_data = ct.cast(data, ct.c_void_p).value or 0
+    start_of_data = ct.cast(ct.c_char_p(data), ct.c_void_p).value or 0
     find = native.library().find_updates
     count = find(start_of_data + at, len(data) - at, places.buffer_info()[0], _FOUND_AT_ONCE)
     if not count:
