@@ -1,6 +1,6 @@
 """Hash and checksum algorithms over a list of fields, as BMv2 computes them.
 
-The fields make one bit string, zero-padded at its end. Fields of invalid headers are left out of it.
+The fields make one bit string, zero-padded at its end. Checksums and selectors leave fields of invalid headers out.
 """
 
 from __future__ import annotations
@@ -280,17 +280,27 @@ def _algorithm(number: int) -> Algorithm:
         raise unsupported(f"hash algorithm number {number}") from e
 
 
+def hash_of_values(fx: Fx, number: int, fields: tuple[ir.Expr, ...]) -> str:
+    """A C value with the hash of all fields, those of invalid headers too: hash() takes values."""
+    owners = (_owner(e) for e in fields)
+    return _hash(fx, number, Data(fields, frozenset(header for header in owners if header is not None)))
+
+
 def hash_value(fx: Fx, number: int, fields: tuple[ir.Expr, ...]) -> str:
-    """A C value with the whole hash of the fields."""
+    """A C value with the hash of the fields of valid headers and of other fields: of checksums and selectors."""
+    return _hash(fx, number, Data(fields))
+
+
+def _hash(fx: Fx, number: int, whole: Data) -> str:
     algorithm = _algorithm(number)
     if algorithm in _CRC:
-        return _by_validity(fx, Data(fields), 8, lambda data: _crc(fx, _CRC[algorithm], data))
+        return _by_validity(fx, whole, 8, lambda data: _crc(fx, _CRC[algorithm], data))
     if algorithm is Algorithm.CSUM16:
-        return _by_validity(fx, Data(fields), 16, lambda data: _csum16(fx, data, False))
+        return _by_validity(fx, whole, 16, lambda data: _csum16(fx, data, False))
     if algorithm is Algorithm.XOR16:
-        return _by_validity(fx, Data(fields), 16, lambda data: _xor16(fx, data))
+        return _by_validity(fx, whole, 16, lambda data: _xor16(fx, data))
     if algorithm is Algorithm.IDENTITY:
-        return _by_validity(fx, Data(fields), 8, lambda data: _identity(fx, data))
+        return _by_validity(fx, whole, 8, lambda data: _identity(fx, data))
     return "bpf_get_prandom_u32()"
 
 

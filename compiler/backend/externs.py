@@ -181,7 +181,7 @@ def _random(fx: Fx, call: Call) -> None:
 
 
 def _hash(fx: Fx, call: Call) -> None:
-    value = checksums.hash_value(fx, call.constant(1), call.many(3))
+    value = checksums.hash_of_values(fx, call.constant(1), call.many(3))
     base, limit = _low_word(fx, call.one(2)), _low_word(fx, call.one(4))
     _store(fx, call.one(0), widened(f"hash_between({value}, {base}, {limit})", width_of(call.one(0))))
 

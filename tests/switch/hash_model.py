@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 WIDTHS = {"dst": 48, "src": 48, "type": 16, "a": 3, "b": 13, "c": 7, "d": 33, "pick": 8,
-          "base": 64, "limit": 64, "result": 64, "wide": 72}  # fmt: skip
+          "base": 64, "limit": 64, "result": 64, "wide": 72, "crc32": 32, "csum16": 16, "crc16": 16}  # fmt: skip
 MORE = {"e": 24, "f": 40}
 _OFFSETS = {name: sum(list(WIDTHS.values())[:n]) for n, name in enumerate(WIDTHS)}
 
@@ -21,7 +21,7 @@ class Frame:
     def encode(self) -> bytes:
         """The frame."""
         text = _bits([(self.fields.get(name, 0), width) for name, width in (WIDTHS | MORE).items()])
-        return text.ljust(80, b"\0")
+        return text.ljust(96, b"\0")
 
     def hashed(self) -> bytes:
         """The fields that are hashed, one after the other, zeros at the end."""
