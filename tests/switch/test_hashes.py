@@ -48,7 +48,7 @@ frames = st.fixed_dictionaries(
 CHECKSUMS = {"crc32": zlib.crc32, "csum16": csum16, "crc16": crc16}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(frames)
 def test_hashes_are_those_of_bmv2(lab: Lab, frame: Frame) -> None:
     value = ALGORITHMS[frame.fields["pick"]](frame.hashed())
@@ -56,7 +56,7 @@ def test_hashes_are_those_of_bmv2(lab: Lab, frame: Frame) -> None:
     assert decode(sent(lab, frame), "result") == wanted & WORD
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(frames, st.sampled_from([0, 1]))
 def test_checksums_leave_invalid_headers_out(lab: Lab, frame: Frame, type_: int) -> None:
     """Whatever follows moves up, also by parts of bytes and words."""
