@@ -28,9 +28,9 @@ control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) 
             total = total | i;
         }
         hdr.data.d = total;
-        for (bit<8> i = 0; i < hdr.data.a; i = i + 1) {
-            for (bit<8> j = 0; j < hdr.data.a; j = j + 1) {
-                if (j > i) {
+        for (bit<8> m = 0; m < hdr.data.a; m = m + 1) {
+            for (bit<8> n = 0; n < hdr.data.a; n = n + 1) {
+                if (n > m) {
                     break;
                 }
                 hdr.data.e = hdr.data.e + 1;

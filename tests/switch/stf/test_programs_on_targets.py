@@ -15,7 +15,8 @@ from rackplane.switch.targets import by_name
 HERE = Path(__file__).parent / "programs"
 SHARED = Path(__file__).parents[2] / "compiler" / "programs"
 SCRIPTS = sorted([*HERE.glob("*.stf"), *SHARED.glob("*.stf")])
-# Programs that p4c does not compile for BMv2.
+# Programs that p4c does not compile for BMv2: tables that are applied again, and slices with a computed low bit.
+REFUSED = frozenset(("calls_exit", "instances", "slices"))
 XDP_ONLY = sorted(HERE.glob("xdp_only/*.stf"))
 LEAD_BYTES = 16
 
@@ -32,7 +33,7 @@ def test_on_xdp(script: Path, tmp_path: Path) -> None:
 
 @pytest.mark.root
 @pytest.mark.bmv2
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("script", [s for s in SCRIPTS if s.stem not in REFUSED], ids=lambda p: p.stem)
 def test_on_bmv2(script: Path, tmp_path: Path) -> None:
     target = by_name("bmv2")
     check(script, target.compile(script.with_suffix(".p4"), tmp_path, [SHARED]), target, 0)

@@ -26,7 +26,7 @@ parser P(packet_in packet, out headers_t hdr, inout meta_t meta, inout standard_
     state start {
         bit<8> size = packet.lookahead<bit<8>>();
         packet.extract(hdr.first, (bit<32>) size);
-        transition select(packet.lookahead<tuple<bit<8>, bit<8>>>()[0]) {
+        transition select(packet.lookahead<bit<16>>()[15:8]) {
             0: accept;
             default: second;
         }
