@@ -56,6 +56,9 @@ parser P(packet_in packet, out headers_t hdr, inout meta_t meta, inout standard_
     state none {
         transition select(hdr.given.words) {
             1: accept;
+#ifdef NO_MATCH_IS_NO_ERROR
+            default: reject;
+#endif
         }
     }
 }

@@ -48,8 +48,9 @@ control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) 
             return;
         }
         hdr.given.last = meta.last;
-        hdr.given.error_seen = sm.parser_error == error.NoError ? 8w0 : sm.parser_error == error.StackOutOfBounds ? 8w1
-            : sm.parser_error == error.PacketTooShort ? 8w2 : 8w3;
+        hdr.given.error_seen = 0;
+        if (sm.parser_error == error.StackOutOfBounds) { hdr.given.error_seen = 1; }
+        if (sm.parser_error == error.PacketTooShort) { hdr.given.error_seen = 2; }
         bit<3> index = hdr.given.index[2:0];
         switch (hdr.given.op & 7) {
             0: { hdr.items.push_front(1); }

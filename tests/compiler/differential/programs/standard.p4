@@ -58,7 +58,7 @@ control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) 
             2: { mark_to_drop(sm); sm.egress_spec = 1; }
             3: { hdr.given.setInvalid(); }
             4: { hdr.extra.setInvalid(); }
-            5: { truncate((bit<32>) hdr.given.port & 0x3f); }
+            5: { truncate(((bit<32>) hdr.given.port & 0x3f) + 14); }
             6: { sm.egress_spec = 511; }
             default: {}
         }

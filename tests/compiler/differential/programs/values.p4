@@ -1,4 +1,4 @@
-/* Tuples, lists, structs and headers as values; comparisons; enums, newtypes; loops. */
+/* Tuples, lists, structs and headers as values; comparisons; enums, newtypes. */
 #include <core.p4>
 #include <v1model.p4>
 
@@ -75,13 +75,6 @@ control I(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t sm) 
         if (hdr.given.d == 0x44) { hdr.other.setInvalid(); }
         if (hdr.other == hdr.given) { hdr.result.v[4:4] = 1; }
         if (hdr.given.d == 0x45) { hdr.result.setInvalid(); }
-        bit<8> sum = 0;
-        for (bit<8> n in 1 .. 9) {
-            if (n == hdr.given.a) { continue; }
-            if (n == hdr.given.b) { break; }
-            sum = sum + n;
-        }
-        hdr.result.y = sum;
     }
 }
 
