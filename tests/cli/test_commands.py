@@ -43,7 +43,6 @@ def test_the_list_of_verbs_imports_none_of_them() -> None:
     [
         (("fly",), "No such command 'fly'"),
         (("up",), "Missing argument"),
-        (("up", "ring"), "'ring' is not 'rack'"),
         (("up", "rack", "--compute", "17"), "17 is not in the range 1<=x<=16"),
         (("demo", "--target", "tofino"), "'tofino' is not one of 'xdp', 'bmv2'"),
         (("demo", "--capacity", "much"), "'much' is no size; write for example 64K"),
@@ -56,6 +55,12 @@ def test_wrong_usage_is_status_2(arguments: tuple[str, ...], message: str) -> No
     result = run(*arguments)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+@pytest.mark.root
+def test_a_topology_that_is_not_there() -> None:
+    result = run("up", "ring")
+    assert (result.exit_code, "ring: No such file or directory" in result.stderr) == (1, True)
     assert result.stdout == ""
 
 
