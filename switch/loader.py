@@ -71,7 +71,7 @@ class LoadedObject:
 
 
 def share_maps(opened: OpenObject, owner: LoadedObject) -> None:
-    """Let an object that is not loaded yet work on the maps of another one, by name, where they are alike.
+    """Let an object that is not loaded yet work on the maps of another one, by name. Raise BundleError if one differs.
 
     Maps that a program is made with stay its own: constants, and programs to call.
     """
@@ -79,8 +79,11 @@ def share_maps(opened: OpenObject, owner: LoadedObject) -> None:
         info = libbpf.map_info(pointer)
         theirs = owner.maps.get(info.name)
         own = info.name.startswith(".rodata") or info.kind is MapType.PROG_ARRAY
-        if theirs is not None and theirs.info == info and not own:
-            libbpf.reuse_map(pointer, theirs.fd)
+        if theirs is None or own:
+            continue
+        if theirs.info != info:
+            raise BundleError(f"this is no build of the running program: its map {info} is {theirs.info} there")
+        libbpf.reuse_map(pointer, theirs.fd)
 
 
 def open_object(image: bytes, names: ProgramNames) -> OpenObject:

@@ -20,8 +20,11 @@ from traced_switch import SETTLED_S, Traced, found, program_on, stories, traced_
 
 from rackplane.cli.main import main
 from rackplane.cli.which import Reached, Which
+from rackplane.compiler.driver import compile_program, default_cache
+from rackplane.compiler.traced import compile_traced
 from rackplane.switch import tracefilter
 from rackplane.switch.controlsocket import short_path
+from rackplane.switch.errors import SwitchError
 from rackplane.switch.traceclient import TraceClient, TraceEnded
 from rackplane.switch.xdp import XdpTarget
 
@@ -266,6 +269,21 @@ def test_malformed_requests_get_an_answer(traced: Traced, request_: bytes, files
             os.close(fd)
         client.settimeout(PATIENCE_S)
         assert message in json.loads(client.recv(1 << 16))["error"]
+
+
+def test_a_build_of_another_program_is_refused(traced: Traced, tmp_path: Path) -> None:
+    other = compile_program(PROGRAM.with_name("shown.p4"), cache=default_cache()).bundle
+    changed = PROGRAM.read_text().replace("register<bit<32>>(16)", "register<bit<32>>(32)")
+    larger = tmp_path / "larger.p4"
+    larger.write_text(changed)
+    build = compile_traced(compile_program(larger, cache=default_cache()).bundle, default_cache())
+    for image, message in (
+        (build.object, "this is no build of the running program"),
+        (other.object, "trace cannot"),
+    ):
+        with pytest.raises(SwitchError, match=message), TraceClient(traced.socket, image, b""):
+            pass
+    assert program_on(traced.links.ports[1]) == traced.plain
 
 
 def test_the_socket_is_for_root_only(traced: Traced) -> None:
