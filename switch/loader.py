@@ -71,7 +71,7 @@ class LoadedObject:
 
 
 def share_maps(opened: OpenObject, owner: LoadedObject) -> None:
-    """Let an object that is not loaded yet work on the maps of another one, by name. Raise BundleError if one differs.
+    """Let an object that is not loaded yet work on the maps of another one, by name; BundleError if one differs.
 
     Maps that a program is made with stay its own: constants, and programs to call.
     """
