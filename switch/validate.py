@@ -230,10 +230,10 @@ def _check_entries(table: TableLayout, checker: Checker) -> None:
     purpose = f"table {table.name}"
     if table.buckets is not None:
         _check_buckets(table, table.buckets, checker)
-    elif table.kind is TableKind.HASH:
-        checker.sized(table.map, MapType.HASH, purpose, table.key_size, table.entry_size, table.size)
     elif table.trie is not None:
         _check_trie(table, table.trie, checker)
+    elif table.kind is TableKind.HASH:
+        checker.sized(table.map, MapType.HASH, purpose, table.key_size, table.entry_size, table.size)
     elif table.kind is TableKind.LPM:
         size = lpm_key_size(table)
         checker.sized(table.map, MapType.LPM_TRIE, purpose, size, table.entry_size, table.size)
@@ -259,7 +259,7 @@ def _check_buckets(table: TableLayout, buckets: BucketMaps, checker: Checker) ->
 def _check_values(table: TableLayout, name: str, checker: Checker) -> None:
     purpose, wanted = f"table {table.name}", table.size + 2
     values = checker.shared(name, f"{purpose}, values")
-    if values.value_size != table.entry_size or values.max_entries < wanted:
+    if values.value_size != table.entry_size or not wanted <= values.max_entries <= MAX_LINES:
         raise BundleError(f"{purpose}: map {values} should hold {wanted} values of {table.entry_size} bytes")
 
 
@@ -270,8 +270,9 @@ def _check_trie(table: TableLayout, trie: TrieMaps, checker: Checker) -> None:
     if not 1 <= trie.root_bits <= MAX_ROOT_BITS:
         raise BundleError(f"{purpose}: a root of {trie.root_bits} bits makes no sense")
     lines = checker.shared(table.map, purpose)
-    if lines.value_size != LINE_BYTES or lines.max_entries < (1 << trie.root_bits) * 8 // LINE_BYTES + MIN_NODES:
-        raise BundleError(f"{purpose}: map {lines} is too small for a root of {trie.root_bits} bits")
+    least = (1 << trie.root_bits) * 8 // LINE_BYTES + MIN_NODES
+    if lines.value_size != LINE_BYTES or not least <= lines.max_entries <= MAX_LINES:
+        raise BundleError(f"{purpose}: map {lines} has no room for a root of {trie.root_bits} bits")
     _check_values(table, trie.values, checker)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import basic_program as basic
 import pytest
 
-from rackplane.compiler.manifest import Manifest, TableLayout
+from rackplane.compiler.manifest import BucketMaps, Manifest, TableLayout, TrieMaps
 from rackplane.switch import pipeline
 from rackplane.switch.errors import BundleError, VerifierError
 from rackplane.switch.fanout import Devices
@@ -54,6 +54,9 @@ def of_action(**changes: object) -> Change:
     return change
 
 
+SHARED = basic.manifest().registers[0].map
+"""A map of one value that can be mapped into memory."""
+
 LIES: list[tuple[str, Change, str]] = [
     ("version", lambda m: dataclasses.replace(m, version=99), "version 99"),
     ("no such map", of_table(0, map="nowhere"), "ingress.l2: the object has no map 'nowhere'"),
@@ -72,6 +75,16 @@ LIES: list[tuple[str, Change, str]] = [
     ("parameter over the header", of_action(offset=4), "overlaps"),
     ("counter too small", of_table(1, direct_counter="port_counter"), "direct counter"),
     ("mask groups", of_table(2, ternary=None), "needs mask groups"),
+    ("trie of exact keys", of_table(0, trie=TrieMaps("l2", 12)), "a hash table .* has no trie"),
+    ("trie of no root", of_table(1, trie=TrieMaps("l2", 0)), "a root of 0 bits"),
+    ("trie of a huge root", of_table(1, trie=TrieMaps("l2", 25)), "a root of 25 bits"),
+    ("trie in a kernel map", of_table(1, trie=TrieMaps("l2", 12)), "routes .* is not of type ARRAY"),
+    ("trie not mappable", of_table(1, map="l2_default", trie=TrieMaps("l2", 12)), "cannot be mapped into memory"),
+    ("trie without room", of_table(1, map=SHARED, trie=TrieMaps("l2", 12)), "no room for a root of 12 bits"),
+    ("buckets of prefixes", of_table(1, buckets=BucketMaps("l2", 1, 1)), "a lpm table .* has no buckets"),
+    ("buckets in a kernel map", of_table(0, buckets=BucketMaps("l2", 1, 1)), "l2 .* is not of type ARRAY"),
+    ("buckets of many slots", of_table(0, map=SHARED, buckets=BucketMaps("l2", 1, 9)), "9 slots in a line"),
+    ("buckets without room", of_table(0, map=SHARED, buckets=BucketMaps("l2", 1, 1)), "1 buckets in map"),
     ("register too large", of_register(size=1 << 20), "ingress.seen"),
     ("register elements too small", of_register(element_size=2), "make no sense"),
     ("register in a table", of_register(map="l2"), "ingress.seen.*not of type ARRAY"),
