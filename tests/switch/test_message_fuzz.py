@@ -138,7 +138,7 @@ def entry_of(draw: st.DrawFn, table: p4i.Table, actions: dict[int, p4i.Action]) 
 def entities(draw: st.DrawFn, subject: Subject) -> p4r.Entity:
     entity = p4r.Entity()
     info = subject.program.p4info
-    if draw(st.booleans()):
+    if info.tables and draw(st.booleans()):
         table = draw(st.sampled_from(list(info.tables)))
         entity.table_entry.CopyFrom(entry_of(draw, table, {a.preamble.id: a for a in info.actions}))
         if draw(st.integers(0, 3)) == 0:
