@@ -74,12 +74,12 @@ class Recaller:
         for region, entry in held.items():
             holders = ", ".join(f"c{blade + 1}" for blade in entry.holders())
             log.warning("region %s: %s did not give it up and is left out", region.prefix, holders)
-            await self._swap(region, entry, abandon(entry))
+            await self.swap(region, entry, abandon(entry))
         return {region: abandon(entry) for region, entry in held.items()}
 
     async def unlock(self, locked: Mapping[Region, Entry]) -> None:
         """Bring locked regions to state I."""
-        await asyncio.gather(*(self._swap(region, entry, unlock(entry)) for region, entry in locked.items()))
+        await asyncio.gather(*(self.swap(region, entry, unlock(entry)) for region, entry in locked.items()))
 
     async def _recall_one(self, region: Region, seen: Entry) -> Entry:
         if seen.state is State.I:
@@ -103,7 +103,8 @@ class Recaller:
         finally:
             del self._waiting[region.slot]
 
-    async def _swap(self, region: Region, entry: Entry, desired: Entry) -> None:
+    async def swap(self, region: Region, entry: Entry, desired: Entry) -> None:
+        """Change an entry that nobody else changes now. Raises RecallError when somebody did."""
         old = await self.channel.compare_and_swap(region.slot, entry.pack(), desired.pack())
         if old not in (entry.pack(), desired.pack()):
             now = Entry.unpack(old)

@@ -56,7 +56,7 @@ class Resizer:
         joined = Region(Prefix(lower.prefix.base, 2 * lower.prefix.size), lower.slot)
         whole = Entry(State.L, version=newer(locked[lower].version, locked[upper].version))
         try:
-            await self._swap(lower, locked[lower], whole)
+            await self.recaller.swap(lower, locked[lower], whole)
             await write(self.switch, Update.INSERT, region_entries((joined,)))
             await write(self.switch, Update.DELETE, region_entries((upper, lower)))
         except WriteError:
@@ -70,11 +70,4 @@ class Resizer:
     async def _lock_slot(self, region: Region, version: int) -> None:
         """A slot that had no region begins locked, with the version of the region that it comes from."""
         before = await self.channel.read(region.slot)
-        await self._swap(region, before, Entry(State.L, version=version))
-
-    async def _swap(self, region: Region, before: Entry, after: Entry) -> None:
-        old = await self.channel.compare_and_swap(region.slot, before.pack(), after.pack())
-        if old not in (before.pack(), after.pack()):
-            raise RecallError(
-                f"slot {region.slot} changed from {before} to {Entry.unpack(old)} while it was locked"
-            )
+        await self.recaller.swap(region, before, Entry(State.L, version=version))
